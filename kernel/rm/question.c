@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Controls whose PID is the caller's question. The application's own call has been answered for the
+ * numbers it gave; here the driver is asked again with the numbers it listens to, and the caller's
+ * numbers are put back.
+ */
+#include "question.h"
+#include "regime.h"
+
+static enum mpu_rm_event event_of(enum mpu_rm_verdict verdict)
+{
+	return verdict == MPU_RM_HOST_CALLER ? MPU_RM_EVENT_HOST_CALLER
+					     : MPU_RM_EVENT_NO_TRANSLATOR;
+}
+
+static int raw_seen_before(const struct mpu_rm_work *work, mpu_u32 j)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < j; i++)
+		if (work->raw[i] == work->raw[j])
+			return 1;
+	return 0;
+}
+
+/* Whether the driver knows process i of the question under another number than the one asked for.
+ */
+static int has_other_number(const struct mpu_rm_work *work, const mpu_u32 *asked,
+			    const mpu_u32 *hosts, mpu_u32 i)
+{
+	mpu_u32 j;
+
+	for (j = 0; hosts[i] && j < work->listed; j++)
+		if (work->host[j] == hosts[i] && work->raw[j] != asked[i])
+			return 1;
+	return 0;
+}
+
+/* Asks for the slots collected in work->query and adds each to the element it belongs to. */
+static int ask_slots(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		     const struct mpu_rm_layout *layout, mpu_u8 *array, const mpu_u32 *asked,
+		     mpu_u32 slots, int *last)
+{
+	mpu_u8 *query = (mpu_u8 *)work->query;
+	mpu_u32 k;
+
+	mpu_rm_store32(query, layout->count, slots);
+	if (ops->control(ops->context, layout->cmd, query, layout->size) != MPU_NV_OK)
+		return 0;
+	for (k = 0; k < slots; k++) {
+		mpu_u32 i = work->owner[k];
+
+		if (*last != (int)i) {
+			mpu_rm_copy(array + i * layout->stride,
+				    query + layout->array + k * layout->stride, layout->stride);
+			mpu_rm_store32(array, i * layout->stride, asked[i]);
+			*last = (int)i;
+		} else {
+			mpu_rm_info_add(layout, array, i, query + layout->array, k);
+		}
+	}
+	return 1;
+}
+
+/*
+ * From 535.113 to 570.144 the driver knows a process by the threads that opened its RM clients.
+ * Where GET_PIDS shows such numbers, a process's memory is the sum over them.
+ */
+static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+			const struct mpu_rm_layout *layout, mpu_u8 *array, mpu_u32 elements,
+			const mpu_u32 *asked, const mpu_u32 *hosts)
+{
+	mpu_u8 *slots = (mpu_u8 *)work->query + layout->array;
+	mpu_u32 i, j, used = 0;
+	int last = -1;
+
+	for (i = 0; i < elements; i++) {
+		if (!has_other_number(work, asked, hosts, i))
+			continue;
+		for (j = 0; j < work->listed; j++) {
+			if (work->host[j] != hosts[i] || raw_seen_before(work, j))
+				continue;
+			if (used == layout->max) {
+				if (!ask_slots(ops, work, layout, array, asked, used, &last))
+					return;
+				used = 0;
+			}
+			mpu_rm_copy(slots + used * layout->stride, array + i * layout->stride,
+				    layout->stride);
+			mpu_rm_store32(slots, used * layout->stride, work->raw[j]);
+			work->owner[used++] = (mpu_u8)i;
+		}
+	}
+	if (used)
+		ask_slots(ops, work, layout, array, asked, used, &last);
+}
+
+/* Which side's answer holds: the one on which a process has memory. */
+static enum mpu_rm_space info_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+				    const struct mpu_rm_layout *layout, const mpu_u8 *array,
+				    mpu_u32 elements, const mpu_u32 *hosts)
+{
+	const mpu_u8 *other = (const mpu_u8 *)work->query + layout->array;
+	struct mpu_rm_release release;
+	int known = ops->release(ops->context, &release);
+	mpu_u32 i, host_only = 0, caller_only = 0;
+
+	/* A host PID that also is somebody's number here proves nothing. */
+	for (i = 0; i < elements; i++)
+		work->in[i + 1] = hosts[i];
+	if (mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements) != MPU_RM_GO_ON)
+		return MPU_RM_SPACE_UNKNOWN;
+	for (i = 0; i < elements; i++) {
+		int here = mpu_rm_info_found(layout, array, i);
+		int there = mpu_rm_info_found(layout, other, i);
+
+		if (!hosts[i] || work->out[i + 1])
+			continue;
+		host_only += there && !here;
+		caller_only += here && !there;
+	}
+	if (host_only)
+		return MPU_RM_SPACE_HOST;
+	if (known)
+		return release.info_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+	/* Without any sign the host's side is taken: there the caller cannot be shown a stranger's
+	 * memory. */
+	return caller_only ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+}
+
+/* Asks for host PIDs; the answer is in work->query. */
+static int ask_by_host(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		       const struct mpu_rm_layout *layout, const void *params, mpu_u32 elements,
+		       const mpu_u32 *hosts)
+{
+	mpu_u8 *query = (mpu_u8 *)work->query;
+
+	mpu_rm_copy(query, params, layout->size);
+	mpu_rm_ask(layout, query + layout->array, elements, hosts);
+	return ops->control(ops->context, layout->cmd, query, layout->size) == MPU_NV_OK;
+}
+
+static void take_answer(const struct mpu_rm_work *work, const struct mpu_rm_layout *layout,
+			mpu_u8 *array, mpu_u32 elements, const mpu_u32 *asked)
+{
+	const mpu_u8 *other = (const mpu_u8 *)work->query + layout->array;
+	mpu_u32 i;
+
+	for (i = 0; i < elements; i++) {
+		if (!asked[i])
+			continue; /* PID 0 has an error of its own as its answer */
+		mpu_rm_copy(array + i * layout->stride, other + i * layout->stride, layout->stride);
+		mpu_rm_store32(array, i * layout->stride, asked[i]);
+	}
+}
+
+static int any_found(const struct mpu_rm_layout *layout, const mpu_u8 *array, mpu_u32 elements,
+		     const mpu_u32 *hosts)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < elements; i++)
+		if (hosts[i] && mpu_rm_info_found(layout, array, i))
+			return 1;
+	return 0;
+}
+
+enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+			      const struct mpu_rm_layout *layout, void *params)
+{
+	enum mpu_rm_space space = MPU_RM_SPACE_HOST;
+	mpu_u32 *asked = work->pids, *hosts = work->pids + MPU_RM_MAX_INFO;
+	mpu_u32 i, elements = mpu_rm_elements(layout, params);
+	mpu_u8 *array = (mpu_u8 *)params + layout->array;
+	enum mpu_rm_verdict verdict;
+	struct mpu_rm_release release;
+
+	mpu_rm_gather(layout, array, elements, asked);
+	for (i = 0; i < elements; i++) {
+		asked[i] = mpu_rm_load32(array, i * layout->stride);
+		work->in[i + 1] = asked[i];
+	}
+	verdict = mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements);
+	if (verdict != MPU_RM_GO_ON)
+		return event_of(verdict);
+	for (i = 0; i < elements; i++)
+		hosts[i] = work->out[i + 1];
+
+	if (!(layout->flags & MPU_RM_ROW_GLOBAL)) {
+		verdict = mpu_rm_list_space(ops, work, &space);
+		if (verdict != MPU_RM_GO_ON)
+			return event_of(verdict);
+		if (space == MPU_RM_SPACE_UNKNOWN)
+			return MPU_RM_EVENT_UNDECIDED;
+	}
+	if (space == MPU_RM_SPACE_CALLER) {
+		sum_threads(ops, work, layout, array, elements, asked, hosts);
+		if (any_found(layout, array, elements, hosts) &&
+		    ops->release(ops->context, &release) && release.info_caller)
+			return MPU_RM_EVENT_HANDLED;
+	}
+	if (!ask_by_host(ops, work, layout, params, elements, hosts))
+		return MPU_RM_EVENT_UNDECIDED;
+	if (space == MPU_RM_SPACE_CALLER)
+		space = info_space(ops, work, layout, array, elements, hosts);
+	if (space == MPU_RM_SPACE_HOST)
+		take_answer(work, layout, array, elements, asked);
+	return MPU_RM_EVENT_HANDLED;
+}
+
+/* Translates one PID; 0 when not visible. */
+static enum mpu_rm_verdict translate_one(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+					 enum mpu_rm_direction direction, mpu_u32 pid,
+					 mpu_u32 *result)
+{
+	enum mpu_rm_verdict verdict;
+
+	work->in[1] = pid;
+	verdict = mpu_rm_translate(ops, work, direction, 1);
+	*result = work->out[1];
+	return verdict;
+}
+
+enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+				const struct mpu_rm_layout *layout, void *params, mpu_u32 *status)
+{
+	mpu_u8 *query = (mpu_u8 *)work->query;
+	mpu_u32 pid = mpu_rm_load32(params, layout->pid);
+	mpu_u32 caller, host;
+	enum mpu_rm_verdict verdict;
+	struct mpu_rm_release release;
+
+	if (*status == MPU_NV_OK && ops->release(ops->context, &release) &&
+	    release.acct_overwrites) {
+		/* The driver put a host PID in place of what was asked for. */
+		verdict = translate_one(ops, work, MPU_RM_TO_CALLER, pid, &caller);
+		if (verdict != MPU_RM_GO_ON)
+			return event_of(verdict);
+		if (caller) {
+			mpu_rm_scatter(layout, params, params, 1, &caller);
+			return MPU_RM_EVENT_HANDLED;
+		}
+	}
+
+	verdict = translate_one(ops, work, MPU_RM_TO_HOST, pid, &host);
+	if (verdict != MPU_RM_GO_ON)
+		return event_of(verdict);
+	if (host) {
+		mpu_rm_copy(query, params, layout->size);
+		mpu_rm_store32(query, layout->pid, host);
+		/* A driver that looks among the caller's PIDs first may have found another process:
+		 * then pid tells. */
+		if (ops->control(ops->context, layout->cmd, query, layout->size) == MPU_NV_OK &&
+		    mpu_rm_load32(query, layout->pid) == host) {
+			mpu_rm_copy(params, query, layout->size);
+			mpu_rm_scatter(layout, params, params, 1, &pid);
+			*status = MPU_NV_OK;
+			return MPU_RM_EVENT_HANDLED;
+		}
+	}
+	/* Nothing that the caller may see: what the driver found, if anything, was a stranger's. */
+	if (*status == MPU_NV_OK)
+		mpu_rm_clear_record(layout, params);
+	*status = MPU_NV_ERR_OBJECT_NOT_FOUND;
+	return MPU_RM_EVENT_HANDLED;
+}

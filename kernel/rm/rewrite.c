@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Moving PIDs out of and into the arguments of RM controls. The caller does the translation in
+ * between, in one batch.
+ */
+#include "rm.h"
+
+struct unaligned32 {
+	mpu_u32 value;
+} __attribute__((packed, may_alias));
+
+struct unaligned64 {
+	mpu_u64 value;
+} __attribute__((packed, may_alias));
+
+static mpu_u8 *at(void *base, mpu_u32 offset)
+{
+	return (mpu_u8 *)base + offset;
+}
+
+static const mpu_u8 *at_const(const void *base, mpu_u32 offset)
+{
+	return (const mpu_u8 *)base + offset;
+}
+
+mpu_u32 mpu_rm_load32(const void *base, mpu_u32 offset)
+{
+	return ((const struct unaligned32 *)at_const(base, offset))->value;
+}
+
+void mpu_rm_store32(void *base, mpu_u32 offset, mpu_u32 value)
+{
+	((struct unaligned32 *)at(base, offset))->value = value;
+}
+
+static mpu_u64 load64(const void *base, mpu_u32 offset)
+{
+	return ((const struct unaligned64 *)at_const(base, offset))->value;
+}
+
+static void store64(void *base, mpu_u32 offset, mpu_u64 value)
+{
+	((struct unaligned64 *)at(base, offset))->value = value;
+}
+
+/* Every structure here is a whole number of 32-bit words long. */
+void mpu_rm_copy(void *to, const void *from, mpu_u32 size)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < size; i += 4)
+		mpu_rm_store32(to, i, mpu_rm_load32(from, i));
+}
+
+static void zero(void *base, mpu_u32 size)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < size; i += 4)
+		mpu_rm_store32(base, i, 0);
+}
+
+mpu_u64 mpu_rm_array_pointer(const struct mpu_rm_layout *layout, const void *params)
+{
+	return layout->pointer ? load64(params, layout->pointer) : 0;
+}
+
+mpu_u32 mpu_rm_elements(const struct mpu_rm_layout *layout, const void *params)
+{
+	mpu_u32 count;
+
+	switch (layout->kind) {
+	case MPU_RM_KIND_LIST:
+	case MPU_RM_KIND_INFO:
+		count = mpu_rm_load32(params, layout->count);
+		return count <= layout->max ? count : 0;
+	case MPU_RM_KIND_SAMPLES:
+		return layout->max; /* a ring: any slot may be in use */
+	default:
+		return 1;
+	}
+}
+
+/* Offset of PID k of element i from the start of the array. */
+static mpu_u32 pid_offset(const struct mpu_rm_layout *layout, mpu_u32 i, mpu_u32 k)
+{
+	return i * layout->stride + layout->pid + k * layout->engine_size;
+}
+
+static int marked_invisible(const struct mpu_rm_layout *layout, const void *array, mpu_u32 offset)
+{
+	return layout->kernel_pointer && load64(array, offset + layout->kernel_pointer);
+}
+
+mpu_u32 mpu_rm_gather(const struct mpu_rm_layout *layout, const void *array, mpu_u32 elements,
+		      mpu_u32 *pids)
+{
+	mpu_u32 i, k, n = 0;
+
+	for (i = 0; i < elements; i++) {
+		for (k = 0; k < layout->pids; k++, n++) {
+			mpu_u32 offset = pid_offset(layout, i, k);
+			mpu_u32 pid = mpu_rm_load32(array, offset);
+
+			if (pid == MPU_RM_NO_PID || marked_invisible(layout, array, offset))
+				pid = 0;
+			pids[n] = pid;
+		}
+	}
+	return n;
+}
+
+static int listed_before(const struct mpu_rm_layout *layout, const void *array, mpu_u32 kept,
+			 mpu_u32 pid)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < kept; i++)
+		if (mpu_rm_load32(array, pid_offset(layout, i, 0)) == pid)
+			return 1;
+	return 0;
+}
+
+static void scatter_list(const struct mpu_rm_layout *layout, void *params, void *array,
+			 mpu_u32 elements, const mpu_u32 *pids)
+{
+	mpu_u32 i, kept = 0;
+
+	for (i = 0; i < elements; i++) {
+		if (!pids[i])
+			continue;
+		if ((layout->flags & MPU_RM_ROW_UNIQUE) &&
+		    listed_before(layout, array, kept, pids[i]))
+			continue;
+		if (kept != i)
+			mpu_rm_copy(at(array, kept * layout->stride), at(array, i * layout->stride),
+				    layout->stride);
+		mpu_rm_store32(array, pid_offset(layout, kept, 0), pids[i]);
+		kept++;
+	}
+	zero(at(array, kept * layout->stride), (elements - kept) * layout->stride);
+	if (kept != elements)
+		mpu_rm_store32(params, layout->count, kept);
+}
+
+static void scatter_samples(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements,
+			    const mpu_u32 *pids)
+{
+	mpu_u32 i, k, n = 0;
+
+	for (i = 0; i < elements; i++) {
+		for (k = 0; k < layout->pids; k++, n++) {
+			mpu_u32 offset = pid_offset(layout, i, k);
+			mpu_u32 pid = mpu_rm_load32(array, offset);
+			int invisible = marked_invisible(layout, array, offset);
+
+			if (pids[n]) {
+				mpu_rm_store32(array, offset, pids[n]);
+			} else if (invisible || (pid && pid != MPU_RM_NO_PID)) {
+				/* the PID lies 8 bytes into its engine's block: utilization and the
+				 * rest go too */
+				zero(at(array, offset - 8), layout->engine_size);
+				mpu_rm_store32(array, offset, MPU_RM_NO_PID);
+			}
+		}
+	}
+}
+
+void mpu_rm_scatter(const struct mpu_rm_layout *layout, void *params, void *array, mpu_u32 elements,
+		    const mpu_u32 *pids)
+{
+	switch (layout->kind) {
+	case MPU_RM_KIND_LIST:
+		scatter_list(layout, params, array, elements, pids);
+		break;
+	case MPU_RM_KIND_SAMPLES:
+		scatter_samples(layout, array, elements, pids);
+		break;
+	case MPU_RM_KIND_SCALAR:
+	case MPU_RM_KIND_RECORD:
+		mpu_rm_store32(array, layout->pid, pids[0]);
+		break;
+	default:
+		break;
+	}
+}
+
+void mpu_rm_ask(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements,
+		const mpu_u32 *pids)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < elements; i++)
+		mpu_rm_store32(array, pid_offset(layout, i, 0), pids[i] ? pids[i] : MPU_RM_NO_PID);
+}
+
+int mpu_rm_info_found(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i)
+{
+	mpu_u32 offset;
+
+	for (offset = 0; offset < layout->data_size; offset += 8)
+		if (load64(array, i * layout->stride + layout->data + offset))
+			return 1;
+	return 0;
+}
+
+void mpu_rm_info_add(const struct mpu_rm_layout *layout, void *array, mpu_u32 to,
+		     const void *from_array, mpu_u32 from)
+{
+	mpu_u32 offset;
+
+	for (offset = 0; offset < layout->data_size; offset += 8) {
+		mpu_u32 target = to * layout->stride + layout->data + offset;
+
+		store64(array, target,
+			load64(array, target) +
+				load64(from_array, from * layout->stride + layout->data + offset));
+	}
+}
+
+/* The driver fills everything behind subPid. */
+#define RECORD_HEAD 12u
+
+void mpu_rm_clear_record(const struct mpu_rm_layout *layout, void *params)
+{
+	zero(at(params, RECORD_HEAD), layout->size - RECORD_HEAD);
+}

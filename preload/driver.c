@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "driver.h"
+#include "next.h"
+#include "sys.h"
+
+#define NOT_ANSWERED 0xffffffffu
+
+mpu_u32 mpu_driver_control(int fd, const struct mpu_rm_nvos54 *like, mpu_u32 cmd, void *params,
+			   mpu_u32 size)
+{
+	struct mpu_rm_nvos54 control;
+
+	control.client = like->client;
+	control.object = like->object;
+	control.cmd = cmd;
+	control.flags = 0;
+	control.params = (unsigned long)params;
+	control.params_size = size;
+	control.status = NOT_ANSWERED;
+	if (mpu_next_ioctl(fd, MPU_RM_IOCTL_CONTROL, &control) != 0)
+		return NOT_ANSWERED;
+	return control.status;
+}
+
+int mpu_driver_release(struct mpu_rm_release *release)
+{
+	char version[64];
+	long size, fd = mpu_sys_open("/sys/module/nvidia/version");
+
+	if (fd < 0)
+		return 0;
+	size = mpu_sys_read((int)fd, version, sizeof(version));
+	mpu_sys_close((int)fd);
+	return size > 0 && mpu_rm_release_lookup(version, (mpu_u32)size, release);
+}
