@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Makes a fresh clone ready: system packages, Node packages, C and TypeScript builds. Each step is skipped when done.
+#
+#   scripts/bootstrap.sh build   what `mpu` itself needs
+#   scripts/bootstrap.sh demo    and what `mpu demo` runs
+#   scripts/bootstrap.sh test    and what the test suite runs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+goal=${1:-build}
+
+# file that shows the package is there: package
+build_packages=(
+	/usr/bin/clang:clang
+	/usr/bin/ld.lld:lld
+	/usr/bin/cmake:cmake
+	/usr/bin/make:make
+	/usr/include/stdio.h:libc6-dev
+)
+demo_packages=(
+	/usr/bin/unshare:util-linux
+	/usr/bin/dpkg-deb:dpkg
+	/usr/bin/podman:podman
+	/usr/sbin/runc:runc
+	/usr/bin/newuidmap:uidmap
+	/usr/bin/mmdebstrap:mmdebstrap
+)
+test_packages=(
+	/usr/bin/gcc:gcc
+	/usr/bin/g++:g++
+	/usr/bin/clang-format:clang-format
+	/usr/bin/shellcheck:shellcheck
+	/usr/bin/valgrind:valgrind
+	/usr/bin/python3:python3
+	/usr/bin/pip3:python3-pip
+	/usr/bin/musl-gcc:musl-tools
+	/usr/bin/qemu-aarch64-static:qemu-user-static
+	/usr/bin/skopeo:skopeo
+	/usr/bin/umoci:umoci
+	/usr/sbin/dockerd:docker.io
+	/usr/bin/script:bsdutils
+	/usr/bin/setpriv:util-linux
+	/usr/bin/strace:strace
+)
+# Their files lie where only the package manager knows.
+test_libraries=(libc6-dev-i386 libclang-rt-dev)
+
+say() { printf 'mpu: %s\n' "$*" >&2; }
+
+wanted() {
+	printf '%s\n' "${build_packages[@]}"
+	[[ $goal == build ]] || printf '%s\n' "${demo_packages[@]}"
+	[[ $goal != test ]] || printf '%s\n' "${test_packages[@]}"
+}
+
+missing_packages() {
+	local entry
+	while read -r entry; do
+		[[ -e ${entry%%:*} ]] || command -v "$(basename "${entry%%:*}")" >/dev/null || printf '%s\n' "${entry#*:}"
+	done < <(wanted)
+	[[ $goal == test ]] || return 0
+	for entry in "${test_libraries[@]}"; do
+		dpkg-query -W -f '${Status}\n' "$entry" 2>/dev/null | grep -q '^install ok installed' || printf '%s\n' "$entry"
+	done
+}
+
+install_system_packages() {
+	local packages
+	if ! command -v apt-get >/dev/null; then
+		say "not a Debian or Ubuntu system: install these yourself: $(wanted | sed 's/.*://' | sort -u | tr '\n' ' ')"
+		return
+	fi
+	mapfile -t packages < <(missing_packages | sort -u)
+	((${#packages[@]})) || return 0
+	if ((EUID != 0)); then
+		say "these system packages are missing; paste this line, then run the command again:"
+		say "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages[*]}"
+		exit 3
+	fi
+	say "installing ${packages[*]}"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+install_node_packages() {
+	[[ node_modules/.package-lock.json -nt package-lock.json ]] && return
+	say "installing Node packages"
+	npm ci --no-fund --no-audit --loglevel=error >&2
+	touch node_modules/.package-lock.json
+}
+
+build() {
+	say "building"
+	[[ -f build/CMakeCache.txt ]] || cmake -S . -B build >/dev/null
+	if [[ $goal == test ]]; then
+		cmake --build build -j "$(nproc)" >/dev/null
+		npx tsc -b test
+	else
+		cmake --build build -j "$(nproc)" --target mpu_libraries rm-sim gpu-process >/dev/null
+		npx tsc -b
+	fi
+	chmod +x dist/cli.js
+}
+
+case $goal in
+build | demo | test) ;;
+*)
+	say "unknown goal '$goal': build, demo or test"
+	exit 2
+	;;
+esac
+install_system_packages
+install_node_packages
+build
