@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "driver.h"
-#include "next.h"
 #include "sys.h"
 
 #define NOT_ANSWERED 0xffffffffu
@@ -17,7 +16,7 @@ mpu_u32 mpu_driver_control(int fd, const struct mpu_rm_nvos54 *like, mpu_u32 cmd
 	control.params = (unsigned long)params;
 	control.params_size = size;
 	control.status = NOT_ANSWERED;
-	if (mpu_next_ioctl(fd, MPU_RM_IOCTL_CONTROL, &control) != 0)
+	if (mpu_sys_ioctl(fd, MPU_RM_IOCTL_CONTROL, (unsigned long)&control) != 0)
 		return NOT_ANSWERED;
 	return control.status;
 }

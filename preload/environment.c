@@ -5,10 +5,9 @@
 #define AT_NULL	  0
 #define AT_SECURE 23
 
-/* Which variables the process has; the environment of /proc/self/environ is fixed by exec, so this
- * survives fork. */
-enum { UNREAD, NONE, SOME };
-static int seen;
+/* Whether the process is known to have none of the variables: then that never changes, whatever it
+ * forks. */
+static int none;
 
 /* Progress through one variable's name, or its value. */
 struct match {
@@ -60,43 +59,59 @@ static int privileged(void)
 	return 1;
 }
 
-static int scan(struct match *first, struct match *second)
+/* Returns false when not all could be read. */
+static int scan(struct match *matches, unsigned int count)
 {
 	char buffer[1024];
+	unsigned int k;
 	long size, i;
 	long fd = mpu_sys_open("/proc/self/environ");
 
 	if (fd < 0)
 		return 0;
-	while ((size = mpu_sys_read((int)fd, buffer, sizeof(buffer))) > 0) {
-		for (i = 0; i < size; i++) {
-			take(first, buffer[i]);
-			take(second, buffer[i]);
-		}
-	}
+	while ((size = mpu_sys_read((int)fd, buffer, sizeof(buffer))) > 0)
+		for (i = 0; i < size; i++)
+			for (k = 0; k < count; k++)
+				take(&matches[k], buffer[i]);
 	mpu_sys_close((int)fd);
-	return first->found || second->found;
+	return size == 0;
+}
+
+static void expect(struct match *match, const char *name, char *value, unsigned int size)
+{
+	match->name = name;
+	match->value = value;
+	match->size = size;
+	match->at = match->length = 0;
+	match->failed = match->found = 0;
+}
+
+static int is_one(const struct match *match)
+{
+	return match->found && match->value[0] == '1' && !match->value[1];
 }
 
 void mpu_environment_read(struct mpu_environment *environment)
 {
-	char disable[2];
-	struct match of_disable = {
-		.name = "MPU_DISABLE=", .value = disable, .size = sizeof(disable)};
-	struct match of_pidns = {
-		.name = "MPU_PIDNS=", .value = environment->pidns, .size = MPU_PATH_SIZE};
+	enum { DISABLE, DEBUG, PIDNS, VARIABLES };
+	struct match matches[VARIABLES];
+	char disable[2], debug[2];
 
-	environment->disabled = 0;
+	environment->disabled = environment->debug = 0;
 	environment->pidns[0] = '\0';
-	if (__atomic_load_n(&seen, __ATOMIC_RELAXED) == NONE)
+	if (__atomic_load_n(&none, __ATOMIC_RELAXED))
 		return;
-	if (privileged() || !scan(&of_disable, &of_pidns)) {
+	expect(&matches[DISABLE], "MPU_DISABLE=", disable, sizeof(disable));
+	expect(&matches[DEBUG], "MPU_DEBUG=", debug, sizeof(debug));
+	expect(&matches[PIDNS], "MPU_PIDNS=", environment->pidns, MPU_PATH_SIZE);
+	if (privileged() || !scan(matches, VARIABLES)) {
 		environment->pidns[0] = '\0';
-		__atomic_store_n(&seen, NONE, __ATOMIC_RELAXED);
 		return;
 	}
-	if (!of_pidns.found)
+	if (!matches[PIDNS].found)
 		environment->pidns[0] = '\0';
-	environment->disabled = of_disable.found && disable[0] == '1' && !disable[1];
-	__atomic_store_n(&seen, SOME, __ATOMIC_RELAXED);
+	environment->disabled = is_one(&matches[DISABLE]);
+	environment->debug = is_one(&matches[DEBUG]);
+	if (!matches[DISABLE].found && !matches[DEBUG].found && !matches[PIDNS].found)
+		__atomic_store_n(&none, 1, __ATOMIC_RELAXED);
 }

@@ -10,12 +10,14 @@
 
 struct mpu_environment {
 	int disabled;		   /* MPU_DISABLE=1 */
+	int debug;		   /* MPU_DEBUG=1: say on stderr what was done */
 	char pidns[MPU_PATH_SIZE]; /* MPU_PIDNS, or empty */
 };
 
 /*
- * Reads them. Nothing is honoured in setuid, setgid and otherwise privileged programs (AT_SECURE),
- * nor where /proc is not there to read.
+ * Reads them; the defaults in programs that overwrite their environment to show a title in ps.
+ * Nothing is honoured in setuid, setgid and otherwise privileged programs (AT_SECURE), nor where
+ * /proc is not there to read.
  */
 void mpu_environment_read(struct mpu_environment *environment);
 

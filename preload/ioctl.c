@@ -3,14 +3,14 @@
  * The one symbol that libmpu.so exports. Call first, look after: nothing of the application's is
  * read before the driver has accepted it, and nothing is kept between calls.
  */
+#include "debug.h"
 #include "driver.h"
 #include "environment.h"
-#include "next.h"
 #include "resolve.h"
 #include "sys.h"
 
-/* By enum mpu_rm_event, of this process. */
-mpu_u32 mpu_counters[MPU_RM_EVENTS];
+/* Both libcs that programs here use have it. Weak: libmpu.so depends on no library. */
+extern int *__errno_location(void) __attribute__((weak));
 
 /* What a rewrite needs beyond a few words; mapped for its duration, since stacks can be small. */
 struct scratch {
@@ -21,6 +21,7 @@ struct scratch {
 struct context {
 	int fd;
 	const struct mpu_rm_nvos54 *control;
+	const struct mpu_environment *environment;
 	struct mpu_resolver resolver;
 };
 
@@ -66,8 +67,10 @@ static int context_accessible(void *data, void *params, mpu_u32 size)
 
 static void context_count(void *data, enum mpu_rm_event event)
 {
-	(void)data;
-	__atomic_fetch_add(&mpu_counters[event], 1, __ATOMIC_RELAXED);
+	const struct context *context = data;
+
+	if (context->environment->debug)
+		mpu_debug(context->control->cmd, context->control->params_size, event);
 }
 
 static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *control, void *params)
@@ -78,12 +81,13 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 	mpu_environment_read(&scratch->environment);
 	if (scratch->environment.disabled)
 		return;
+	context.fd = fd;
+	context.control = control;
+	context.environment = &scratch->environment;
 	if (!mpu_resolver_open(&context.resolver, &scratch->environment)) {
 		context_count(&context, MPU_RM_EVENT_NO_TRANSLATOR);
 		return;
 	}
-	context.fd = fd;
-	context.control = control;
 	ops.translate = context_translate;
 	ops.control = context_control;
 	ops.release = context_release;
@@ -98,79 +102,68 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 }
 
 /* The control inside the wrapper, or NULL when it wraps something else. */
-static struct mpu_rm_nvos54 *unwrap(unsigned long request, void *argument)
+static struct mpu_rm_nvos54 *unwrap(const struct mpu_rm_xfer *xfer)
 {
-	const struct mpu_rm_xfer *xfer = argument;
-
-	if ((mpu_u32)request != MPU_RM_IOCTL_XFER)
-		return argument;
 	if (xfer->cmd != MPU_RM_ESC_CONTROL || xfer->size != sizeof(struct mpu_rm_nvos54))
 		return 0;
 	return as_pointer(xfer->ptr);
 }
 
-/* NV_ESC_RM_CONTROL, bare or wrapped. */
-mpu_ioctl_fn mpu_rm_ioctl __attribute__((visibility("hidden"), used));
-
-int mpu_rm_ioctl(int fd, unsigned long request, void *argument)
+static int is_nvidiactl(int fd)
 {
-	struct mpu_rm_nvos54 *control;
-	struct scratch *scratch;
-	int *error, saved = 0;
-	void *params;
-	int result = mpu_next_ioctl(fd, request, argument);
+	return mpu_sys_is_device(fd, MPU_RM_DEV_MAJOR, MPU_RM_DEV_MINOR);
+}
 
-	if (result != 0)
-		return result;
-	control = unwrap(request, argument);
+/*
+ * After NV_ESC_RM_CONTROL, bare or wrapped, succeeded. No system call is made for the many controls
+ * that are not ours; the request word says that the driver has read these 32 bytes, whosever driver
+ * it is.
+ */
+static __attribute__((noinline)) void look_after(int fd, mpu_u32 request, void *argument)
+{
+	struct mpu_rm_nvos54 *control = argument;
+	struct scratch *scratch;
+	void *params;
+
+	if (request == MPU_RM_IOCTL_XFER)
+		control = is_nvidiactl(fd) ? unwrap(argument) : 0;
 	if (!control || !mpu_rm_is_known(control->cmd) ||
 	    (control->flags & MPU_RM_FLAG_SERIALIZED) ||
 	    !mpu_rm_status_matters(control->cmd, control->status))
-		return 0;
+		return;
 	params = as_pointer(control->params);
-	if (!params || !mpu_sys_is_device(fd, MPU_RM_DEV_MAJOR, MPU_RM_DEV_MINOR))
-		return 0;
+	if (!params || !is_nvidiactl(fd))
+		return;
 	scratch = mpu_sys_map(sizeof(*scratch));
 	if (!scratch)
-		return 0;
-	error = mpu_errno();
-	if (error)
-		saved = *error;
+		return;
 	rewrite(scratch, fd, control, params);
-	if (error)
-		*error = saved;
 	mpu_sys_unmap(scratch, sizeof(*scratch));
-	return 0;
 }
 
 /*
  * Not declared variadic: on x86-64, aarch64 and i386 Linux the third argument of a variadic call
  * arrives where a named one does, and this way the compiler adds nothing. The driver compares
  * number and size of a request only, but every client sends these exact words.
+ *
+ * The system call is made here and not by libc's ioctl, which does nothing else: that would have to
+ * be looked up, and dlsym() takes the dynamic loader's lock, which a thread that waits for this one
+ * may hold, and clears dlerror(). So an ioctl that other libraries define behind this one is not
+ * called.
  */
-#if defined(__x86_64__)
-/* Five instructions for everybody else's ioctl; compilers make six. */
-#define UNUSED __attribute__((unused))
-__attribute__((naked)) int mpu_ioctl(UNUSED int fd, UNUSED unsigned long request,
-				     UNUSED void *argument)
+__attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, void *argument)
 {
-	__asm__("cmpl %0, %%esi\n\t"
-		"je 1f\n\t"
-		"cmpl %1, %%esi\n\t"
-		"je 1f\n\t"
-		"jmp *mpu_next_ioctl(%%rip)\n"
-		"1:\tjmp mpu_rm_ioctl\n" ::"i"((int)MPU_RM_IOCTL_CONTROL),
-		"i"((int)MPU_RM_IOCTL_XFER));
-}
-#else
-int mpu_ioctl(int fd, unsigned long request, void *argument)
-{
+	long result = mpu_sys_ioctl(fd, request, (unsigned long)argument);
+
+	if (__builtin_expect((unsigned long)result >= (unsigned long)-MPU_MAX_ERRNO, 0)) {
+		if (__errno_location)
+			*__errno_location() = (int)-result;
+		return -1;
+	}
 	if (__builtin_expect((mpu_u32)request == MPU_RM_IOCTL_CONTROL ||
 				     (mpu_u32)request == MPU_RM_IOCTL_XFER,
 			     0))
-		return mpu_rm_ioctl(fd, request, argument);
-	return mpu_next_ioctl(fd, request, argument);
+		if (result == 0)
+			look_after(fd, (mpu_u32)request, argument);
+	return (int)result;
 }
-#endif
-
-__attribute__((visibility("default"), alias("mpu_ioctl"))) mpu_ioctl_fn ioctl;

@@ -10,6 +10,13 @@
 
 #define PIDNS_PATH "/run/mpu/pidns"
 
+/*
+ * The inode number of the initial PID namespace's file (PROC_PID_INIT_INO, fixed since Linux 3.8).
+ * Where containers run inside containers, what is called the host there is not the namespace that
+ * the driver means.
+ */
+#define INITIAL_PIDNS 0xeffffffcu
+
 /* linux/nsfs.h */
 #define NS_GET_TGID_FROM_PIDNS 0x8004b707u /* PID there to thread group id here */
 #define NS_GET_TGID_IN_PIDNS   0x8004b709u /* PID here to thread group id there */
@@ -43,7 +50,14 @@ static int nsfs_translate(int fd, enum mpu_rm_direction direction, const mpu_u32
 
 int mpu_nsfs_resolver_open(struct mpu_resolver *resolver, const struct mpu_environment *environment)
 {
-	resolver->fd = (int)mpu_sys_open(environment->pidns[0] ? environment->pidns : PIDNS_PATH);
+	int chosen = environment->pidns[0] != '\0';
+
+	resolver->fd = (int)mpu_sys_open(chosen ? environment->pidns : PIDNS_PATH);
 	resolver->translate = nsfs_translate;
-	return resolver->fd >= 0;
+	if (resolver->fd < 0)
+		return 0;
+	if (chosen || mpu_sys_is_inode(resolver->fd, INITIAL_PIDNS))
+		return 1;
+	mpu_sys_close(resolver->fd);
+	return 0;
 }

@@ -45,3 +45,11 @@ int mpu_sys_is_device(int fd, mpu_u32 major, mpu_u32 minor)
 	return (mpu_rm_load32(stat, MPU_STAT_MODE) & MODE_TYPE) == MODE_CHARDEV &&
 	       mpu_rm_load32(stat, MPU_STAT_RDEV) == (major << 8 | minor);
 }
+
+int mpu_sys_is_inode(int fd, mpu_u32 inode)
+{
+	mpu_u64 stat[STAT_SIZE / 8];
+
+	return mpu_syscall4(MPU_NR_fstat, fd, (long)stat, 0, 0) == 0 &&
+	       mpu_rm_load32(stat, MPU_STAT_INODE) == inode;
+}

@@ -9,8 +9,9 @@
 
 #include "rm/rm.h"
 
-#define MPU_ESRCH  3
-#define MPU_EFAULT 14
+#define MPU_ESRCH     3
+#define MPU_EFAULT    14
+#define MPU_MAX_ERRNO 4095
 
 #define MPU_AT_FDCWD		  (-100)
 #define MPU_O_RDONLY		  0
@@ -23,6 +24,7 @@
 #if defined(__x86_64__)
 
 #define MPU_NR_read	      0
+#define MPU_NR_write	      1
 #define MPU_NR_close	      3
 #define MPU_NR_fstat	      5
 #define MPU_NR_mmap	      9
@@ -31,6 +33,7 @@
 #define MPU_NR_ioctl	      16
 #define MPU_NR_getpid	      39
 #define MPU_NR_openat	      257
+#define MPU_STAT_INODE	      8
 #define MPU_STAT_MODE	      24
 #define MPU_STAT_RDEV	      40
 
@@ -56,11 +59,13 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_openat	      56
 #define MPU_NR_close	      57
 #define MPU_NR_read	      63
+#define MPU_NR_write	      64
 #define MPU_NR_fstat	      80
 #define MPU_NR_rt_sigprocmask 135
 #define MPU_NR_getpid	      172
 #define MPU_NR_munmap	      215
 #define MPU_NR_mmap	      222
+#define MPU_STAT_INODE	      8
 #define MPU_STAT_MODE	      16
 #define MPU_STAT_RDEV	      32
 
@@ -86,6 +91,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #elif defined(__i386__)
 
 #define MPU_NR_read   3
+#define MPU_NR_write  4
 #define MPU_NR_close  6
 #define MPU_NR_getpid 20
 #define MPU_NR_ioctl  54
@@ -95,6 +101,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_rt_sigprocmask 175
 #define MPU_NR_fstat	      197 /* fstat64 */
 #define MPU_NR_openat	      295
+#define MPU_STAT_INODE	      88
 #define MPU_STAT_MODE	      16
 #define MPU_STAT_RDEV	      32
 
@@ -123,6 +130,11 @@ static inline long mpu_sys_open(const char *path)
 static inline long mpu_sys_read(int fd, void *buffer, unsigned long size)
 {
 	return mpu_syscall4(MPU_NR_read, fd, (long)buffer, (long)size, 0);
+}
+
+static inline void mpu_sys_write(int fd, const void *buffer, unsigned long size)
+{
+	mpu_syscall4(MPU_NR_write, fd, (long)buffer, (long)size, 0);
 }
 
 static inline long mpu_sys_close(int fd)
@@ -166,5 +178,8 @@ int mpu_sys_accessible(void *memory, mpu_u32 size);
 
 /* Whether fd is a character device with these numbers. */
 int mpu_sys_is_device(int fd, mpu_u32 major, mpu_u32 minor);
+
+/* Whether the file behind fd has this inode number. */
+int mpu_sys_is_inode(int fd, mpu_u32 inode);
 
 #endif

@@ -125,14 +125,29 @@ const struct mpu_rm_layout *mpu_rm_row(unsigned int index)
 	return index < ARRAY_SIZE(layouts) ? &layouts[index] : 0;
 }
 
+/* Asked for every control of every CUDA program, so not a search in the table. */
 int mpu_rm_is_known(mpu_u32 cmd)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(layouts); i++)
-		if (layouts[i].cmd == cmd)
-			return 1;
-	return 0;
+	switch (cmd) {
+	case MPU_RM_GPU_GET_PIDS:
+	case MPU_RM_GPU_GET_PID_INFO:
+	case MPU_RM_DEVICE_GET_PIDS:
+	case MPU_RM_DEVICE_GET_PID_INFO:
+	case MPU_RM_UTIL_SAMPLES_V2:
+	case MPU_RM_UTIL_SAMPLES_OLD:
+	case MPU_RM_UTIL_SAMPLES_V1:
+	case MPU_RM_ACCT_GET_PROC_INFO:
+	case MPU_RM_ACCT_GET_PIDS:
+	case MPU_RM_NVENC_SESSIONS:
+	case MPU_RM_NVENC_SESSIONS_V2:
+	case MPU_RM_NVENC_SESSIONS_V2_525:
+	case MPU_RM_NVFBC_SESSIONS:
+	case MPU_RM_HWPM_RESERVATION:
+	case MPU_RM_GET_RCERR_RPT:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 int mpu_rm_status_matters(mpu_u32 cmd, mpu_u32 status)

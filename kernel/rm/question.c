@@ -7,10 +7,14 @@
 #include "question.h"
 #include "regime.h"
 
-static enum mpu_rm_event event_of(enum mpu_rm_verdict verdict)
+static int is_listed(const struct mpu_rm_work *work, mpu_u32 pid)
 {
-	return verdict == MPU_RM_HOST_CALLER ? MPU_RM_EVENT_HOST_CALLER
-					     : MPU_RM_EVENT_NO_TRANSLATOR;
+	mpu_u32 i;
+
+	for (i = 0; i < work->listed; i++)
+		if (work->raw[i] == pid)
+			return 1;
+	return 0;
 }
 
 static int raw_seen_before(const struct mpu_rm_work *work, mpu_u32 j)
@@ -78,6 +82,8 @@ static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		if (!has_other_number(work, asked, hosts, i))
 			continue;
 		for (j = 0; j < work->listed; j++) {
+			mpu_u8 *slot;
+
 			if (work->host[j] != hosts[i] || raw_seen_before(work, j))
 				continue;
 			if (used == layout->max) {
@@ -85,9 +91,9 @@ static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 					return;
 				used = 0;
 			}
-			mpu_rm_copy(slots + used * layout->stride, array + i * layout->stride,
-				    layout->stride);
-			mpu_rm_store32(slots, used * layout->stride, work->raw[j]);
+			slot = slots + used * layout->stride;
+			mpu_rm_copy(slot, array + i * layout->stride, layout->stride);
+			mpu_rm_ask(layout, slot, 1, &work->raw[j]);
 			work->owner[used++] = (mpu_u8)i;
 		}
 	}
@@ -95,37 +101,55 @@ static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		ask_slots(ops, work, layout, array, asked, used, &last);
 }
 
+/*
+ * A driver that listens to the caller's PIDs still finds kernel-created clients by host PID,
+ * everybody's. What is no process here, and not listed (a thread that has ended is), must not be
+ * answered.
+ */
+static void hide_strangers(const struct mpu_rm_work *work, const struct mpu_rm_layout *layout,
+			   mpu_u8 *array, mpu_u32 elements, const mpu_u32 *asked,
+			   const mpu_u32 *hosts)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < elements; i++)
+		if (asked[i] && !hosts[i] && !is_listed(work, asked[i]))
+			mpu_rm_info_clear(layout, array, i);
+}
+
 /* Which side's answer holds: the one on which a process has memory. */
-static enum mpu_rm_space info_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-				    const struct mpu_rm_layout *layout, const mpu_u8 *array,
-				    mpu_u32 elements, const mpu_u32 *hosts)
+static int info_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		      const struct mpu_rm_layout *layout, const mpu_u8 *array, mpu_u32 elements,
+		      const mpu_u32 *hosts, enum mpu_rm_space *space)
 {
 	const mpu_u8 *other = (const mpu_u8 *)work->query + layout->array;
-	struct mpu_rm_release release;
-	int known = ops->release(ops->context, &release);
 	mpu_u32 i, host_only = 0, caller_only = 0;
 
 	/* A host PID that also is somebody's number here proves nothing. */
 	for (i = 0; i < elements; i++)
-		work->in[i + 1] = hosts[i];
-	if (mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements) != MPU_RM_GO_ON)
-		return MPU_RM_SPACE_UNKNOWN;
+		work->in[i] = hosts[i];
+	if (!mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements))
+		return 0;
 	for (i = 0; i < elements; i++) {
 		int here = mpu_rm_info_found(layout, array, i);
 		int there = mpu_rm_info_found(layout, other, i);
 
-		if (!hosts[i] || work->out[i + 1])
+		if (!hosts[i] || work->out[i])
 			continue;
 		host_only += there && !here;
 		caller_only += here && !there;
 	}
+	/*
+	 * A release table that the list has proved wrong is none. Without any sign the host's side
+	 * is taken: there the caller cannot be shown a stranger's memory.
+	 */
 	if (host_only)
-		return MPU_RM_SPACE_HOST;
-	if (known)
-		return release.info_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
-	/* Without any sign the host's side is taken: there the caller cannot be shown a stranger's
-	 * memory. */
-	return caller_only ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+		*space = MPU_RM_SPACE_HOST;
+	else if (work->release_known && work->release.list_caller)
+		*space = work->release.info_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+	else
+		*space = caller_only ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+	return 1;
 }
 
 /* Asks for host PIDs; the answer is in work->query. */
@@ -165,6 +189,35 @@ static int any_found(const struct mpu_rm_layout *layout, const mpu_u8 *array, mp
 	return 0;
 }
 
+/*
+ * GET_PIDS speaks of the caller's PIDs, so PID_INFO may (565 and later) or may not (535.113 to 560)
+ * listen to them. The application's own answer is in array.
+ */
+static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+					 const struct mpu_rm_layout *layout, void *params,
+					 mpu_u32 elements, const mpu_u32 *asked,
+					 const mpu_u32 *hosts)
+{
+	mpu_u8 *array = (mpu_u8 *)params + layout->array;
+	int listens = work->release_known && work->release.info_caller;
+	int deaf = work->release_known && work->release.list_caller && !listens;
+	enum mpu_rm_space space = MPU_RM_SPACE_CALLER;
+
+	if (!deaf)
+		sum_threads(ops, work, layout, array, elements, asked, hosts);
+	if (!listens || !any_found(layout, array, elements, hosts)) {
+		if (!ask_by_host(ops, work, layout, params, elements, hosts))
+			return MPU_RM_EVENT_UNDECIDED;
+		if (!info_space(ops, work, layout, array, elements, hosts, &space))
+			return MPU_RM_EVENT_NO_TRANSLATOR;
+	}
+	if (space == MPU_RM_SPACE_HOST)
+		take_answer(work, layout, array, elements, asked);
+	else
+		hide_strangers(work, layout, array, elements, asked, hosts);
+	return MPU_RM_EVENT_HANDLED;
+}
+
 enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 			      const struct mpu_rm_layout *layout, void *params)
 {
@@ -172,53 +225,26 @@ enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *
 	mpu_u32 *asked = work->pids, *hosts = work->pids + MPU_RM_MAX_INFO;
 	mpu_u32 i, elements = mpu_rm_elements(layout, params);
 	mpu_u8 *array = (mpu_u8 *)params + layout->array;
-	enum mpu_rm_verdict verdict;
-	struct mpu_rm_release release;
 
-	mpu_rm_gather(layout, array, elements, asked);
 	for (i = 0; i < elements; i++) {
 		asked[i] = mpu_rm_load32(array, i * layout->stride);
-		work->in[i + 1] = asked[i];
+		work->in[i] = asked[i];
 	}
-	verdict = mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements);
-	if (verdict != MPU_RM_GO_ON)
-		return event_of(verdict);
+	if (!mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements))
+		return MPU_RM_EVENT_NO_TRANSLATOR;
 	for (i = 0; i < elements; i++)
-		hosts[i] = work->out[i + 1];
+		hosts[i] = work->out[i];
 
-	if (!(layout->flags & MPU_RM_ROW_GLOBAL)) {
-		verdict = mpu_rm_list_space(ops, work, &space);
-		if (verdict != MPU_RM_GO_ON)
-			return event_of(verdict);
-		if (space == MPU_RM_SPACE_UNKNOWN)
-			return MPU_RM_EVENT_UNDECIDED;
-	}
-	if (space == MPU_RM_SPACE_CALLER) {
-		sum_threads(ops, work, layout, array, elements, asked, hosts);
-		if (any_found(layout, array, elements, hosts) &&
-		    ops->release(ops->context, &release) && release.info_caller)
-			return MPU_RM_EVENT_HANDLED;
-	}
-	if (!ask_by_host(ops, work, layout, params, elements, hosts))
+	if (!(layout->flags & MPU_RM_ROW_GLOBAL) && !mpu_rm_list_space(ops, work, 1, &space))
+		return MPU_RM_EVENT_NO_TRANSLATOR;
+	if (space == MPU_RM_SPACE_UNKNOWN)
 		return MPU_RM_EVENT_UNDECIDED;
 	if (space == MPU_RM_SPACE_CALLER)
-		space = info_space(ops, work, layout, array, elements, hosts);
-	if (space == MPU_RM_SPACE_HOST)
-		take_answer(work, layout, array, elements, asked);
+		return info_for_caller(ops, work, layout, params, elements, asked, hosts);
+	if (!ask_by_host(ops, work, layout, params, elements, hosts))
+		return MPU_RM_EVENT_UNDECIDED;
+	take_answer(work, layout, array, elements, asked);
 	return MPU_RM_EVENT_HANDLED;
-}
-
-/* Translates one PID; 0 when not visible. */
-static enum mpu_rm_verdict translate_one(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-					 enum mpu_rm_direction direction, mpu_u32 pid,
-					 mpu_u32 *result)
-{
-	enum mpu_rm_verdict verdict;
-
-	work->in[1] = pid;
-	verdict = mpu_rm_translate(ops, work, direction, 1);
-	*result = work->out[1];
-	return verdict;
 }
 
 enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
@@ -226,25 +252,17 @@ enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work
 {
 	mpu_u8 *query = (mpu_u8 *)work->query;
 	mpu_u32 pid = mpu_rm_load32(params, layout->pid);
+	int overwrites = work->release_known && work->release.acct_overwrites;
 	mpu_u32 caller, host;
-	enum mpu_rm_verdict verdict;
-	struct mpu_rm_release release;
 
-	if (*status == MPU_NV_OK && ops->release(ops->context, &release) &&
-	    release.acct_overwrites) {
-		/* The driver put a host PID in place of what was asked for. */
-		verdict = translate_one(ops, work, MPU_RM_TO_CALLER, pid, &caller);
-		if (verdict != MPU_RM_GO_ON)
-			return event_of(verdict);
-		if (caller) {
-			mpu_rm_scatter(layout, params, params, 1, &caller);
-			return MPU_RM_EVENT_HANDLED;
-		}
+	if (!mpu_rm_translate_one(ops, MPU_RM_TO_CALLER, pid, &caller) ||
+	    !mpu_rm_translate_one(ops, MPU_RM_TO_HOST, pid, &host))
+		return MPU_RM_EVENT_NO_TRANSLATOR;
+	/* From 570 the driver puts a host PID in place of what was asked for. */
+	if (*status == MPU_NV_OK && caller && (!host || overwrites)) {
+		mpu_rm_scatter(layout, params, params, 1, &caller);
+		return MPU_RM_EVENT_HANDLED;
 	}
-
-	verdict = translate_one(ops, work, MPU_RM_TO_HOST, pid, &host);
-	if (verdict != MPU_RM_GO_ON)
-		return event_of(verdict);
 	if (host) {
 		mpu_rm_copy(query, params, layout->size);
 		mpu_rm_store32(query, layout->pid, host);

@@ -6,13 +6,16 @@
  */
 #include "regime.h"
 
-enum mpu_rm_verdict mpu_rm_translate(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-				     enum mpu_rm_direction direction, mpu_u32 count)
+int mpu_rm_translate(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		     enum mpu_rm_direction direction, mpu_u32 count)
 {
-	work->in[0] = 1;
-	if (!ops->translate(ops->context, direction, work->in, work->out, count + 1))
-		return MPU_RM_NO_TRANSLATOR;
-	return work->out[0] == 1 ? MPU_RM_HOST_CALLER : MPU_RM_GO_ON;
+	return ops->translate(ops->context, direction, work->in, work->out, count);
+}
+
+int mpu_rm_translate_one(const struct mpu_rm_ops *ops, enum mpu_rm_direction direction, mpu_u32 pid,
+			 mpu_u32 *result)
+{
+	return ops->translate(ops->context, direction, &pid, result, 1);
 }
 
 /* Fills work->raw; an empty list when the driver does not answer. */
@@ -32,42 +35,70 @@ static void list_all(const struct mpu_rm_ops *ops, struct mpu_rm_work *work)
 	mpu_rm_gather(layout, params + layout->array, work->listed, work->raw);
 }
 
-enum mpu_rm_verdict mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-				      enum mpu_rm_space *space)
+static int listed(const struct mpu_rm_work *work, mpu_u32 pid)
 {
-	enum mpu_rm_verdict verdict;
-	struct mpu_rm_release release;
-	mpu_u32 i, own_host, unresolved = 0;
-	int seen_as_host = 0, seen_as_caller = 0;
+	mpu_u32 i;
 
-	list_all(ops, work);
-	work->in[1] = ops->self;
 	for (i = 0; i < work->listed; i++)
-		work->in[i + 2] = work->raw[i];
-	verdict = mpu_rm_translate(ops, work, MPU_RM_TO_HOST, work->listed + 1);
-	if (verdict != MPU_RM_GO_ON)
-		return verdict;
+		if (work->raw[i] == pid)
+			return 1;
+	return 0;
+}
 
-	own_host = work->out[1];
+/* Fills work->host, taking what is listed for the caller's PIDs. */
+static int find_hosts(const struct mpu_rm_ops *ops, struct mpu_rm_work *work)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < work->listed; i++)
+		work->in[i] = work->raw[i];
+	if (!mpu_rm_translate(ops, work, MPU_RM_TO_HOST, work->listed))
+		return 0;
+	for (i = 0; i < work->listed; i++)
+		work->host[i] = work->out[i];
+	return 1;
+}
+
+/* The caller occurs under both numbers, or under none, or not as the release is known to speak. */
+static enum mpu_rm_space weigh(const struct mpu_rm_work *work, mpu_u32 own_host, int as_host)
+{
+	mpu_u32 i, unresolved = 0;
+	int as_caller = 0;
+
 	for (i = 0; i < work->listed; i++) {
-		work->host[i] = work->out[i + 2];
-		if (work->raw[i] == own_host)
-			seen_as_host = 1;
-		/* true for the number of any thread of ours */
+		/* true for any thread of ours */
 		if (own_host && work->host[i] == own_host)
-			seen_as_caller = 1;
+			as_caller = 1;
 		if (!work->host[i])
 			unresolved++;
 	}
+	if (as_host != as_caller)
+		return as_host ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
+	if (work->release_known)
+		return work->release.list_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+	if (!as_host)
+		return MPU_RM_SPACE_UNKNOWN;
+	/* numbers that mean nothing here come from a driver that speaks of all processes */
+	return unresolved ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
+}
 
-	if (seen_as_host != seen_as_caller)
-		*space = seen_as_host ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
-	else if (ops->release(ops->context, &release))
-		*space = release.list_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
-	else if (seen_as_host)
-		/* numbers that mean nothing here come from a driver that speaks of all processes */
-		*space = unresolved ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
-	else
-		*space = MPU_RM_SPACE_UNKNOWN;
-	return MPU_RM_GO_ON;
+int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, int with_hosts,
+		      enum mpu_rm_space *space)
+{
+	mpu_u32 own_host;
+	int as_host, as_caller;
+
+	list_all(ops, work);
+	if (!mpu_rm_translate_one(ops, MPU_RM_TO_HOST, ops->self, &own_host))
+		return 0;
+	as_host = own_host && listed(work, own_host);
+	as_caller = listed(work, ops->self);
+	if (as_host != as_caller && work->release_known && as_caller == work->release.list_caller) {
+		*space = as_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+		return !with_hosts || !as_caller || find_hosts(ops, work);
+	}
+	if (!find_hosts(ops, work))
+		return 0;
+	*space = weigh(work, own_host, as_host);
+	return 1;
 }

@@ -81,6 +81,8 @@ mpu_u32 mpu_rm_elements(const struct mpu_rm_layout *layout, const void *params)
 	}
 }
 
+#define NO_INSTANCE 0xffffffffu /* PARTITIONID_INVALID */
+
 /* Offset of PID k of element i from the start of the array. */
 static mpu_u32 pid_offset(const struct mpu_rm_layout *layout, mpu_u32 i, mpu_u32 k)
 {
@@ -185,13 +187,27 @@ void mpu_rm_scatter(const struct mpu_rm_layout *layout, void *params, void *arra
 	}
 }
 
+void mpu_rm_hide_pointers(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements)
+{
+	mpu_u32 i, k;
+
+	for (i = 0; layout->kernel_pointer && i < elements; i++)
+		for (k = 0; k < layout->pids; k++)
+			store64(array, pid_offset(layout, i, k) + layout->kernel_pointer, 0);
+}
+
+/* A question consists of PID and index; everything behind is the driver's to fill. */
+#define INFO_HEAD 8u
+
 void mpu_rm_ask(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements,
 		const mpu_u32 *pids)
 {
 	mpu_u32 i;
 
-	for (i = 0; i < elements; i++)
+	for (i = 0; i < elements; i++) {
 		mpu_rm_store32(array, pid_offset(layout, i, 0), pids[i] ? pids[i] : MPU_RM_NO_PID);
+		zero(at(array, i * layout->stride + INFO_HEAD), layout->stride - INFO_HEAD);
+	}
 }
 
 int mpu_rm_info_found(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i)
@@ -204,18 +220,24 @@ int mpu_rm_info_found(const struct mpu_rm_layout *layout, const void *array, mpu
 	return 0;
 }
 
+void mpu_rm_info_clear(const struct mpu_rm_layout *layout, void *array, mpu_u32 i)
+{
+	zero(at(array, i * layout->stride + layout->data), layout->data_size);
+}
+
 void mpu_rm_info_add(const struct mpu_rm_layout *layout, void *array, mpu_u32 to,
 		     const void *from_array, mpu_u32 from)
 {
-	mpu_u32 offset;
+	mpu_u8 *target = at(array, to * layout->stride);
+	const mpu_u8 *source = at_const(from_array, from * layout->stride);
+	mpu_u32 offset = layout->data, end = layout->data + layout->data_size;
 
-	for (offset = 0; offset < layout->data_size; offset += 8) {
-		mpu_u32 target = to * layout->stride + layout->data + offset;
-
-		store64(array, target,
-			load64(array, target) +
-				load64(from_array, from * layout->stride + layout->data + offset));
-	}
+	for (; offset < end; offset += 8)
+		store64(target, offset, load64(target, offset) + load64(source, offset));
+	/* MIG instance ids: those of whichever client has some */
+	for (; offset < layout->stride; offset += 4)
+		if (mpu_rm_load32(target, offset) == NO_INSTANCE)
+			mpu_rm_store32(target, offset, mpu_rm_load32(source, offset));
 }
 
 /* The driver fills everything behind subPid. */

@@ -169,14 +169,20 @@ mpu_u32 mpu_rm_gather(const struct mpu_rm_layout *layout, const void *array, mpu
 void mpu_rm_scatter(const struct mpu_rm_layout *layout, void *params, void *array, mpu_u32 elements,
 		    const mpu_u32 *pids);
 
-/* INFO and RECORD: writes the PIDs to ask for; 0 becomes MPU_RM_NO_PID. */
+/* Zeroes the kernel addresses of an answer, no more. */
+void mpu_rm_hide_pointers(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements);
+
+/* INFO: writes the PIDs to ask for, 0 as MPU_RM_NO_PID, into otherwise empty questions. */
 void mpu_rm_ask(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements,
 		const mpu_u32 *pids);
 
 /* INFO: whether the driver found memory for element i. */
 int mpu_rm_info_found(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i);
 
-/* INFO: adds the memory figures of element from to those of element to. */
+/* INFO: empties element i's memory figures. */
+void mpu_rm_info_clear(const struct mpu_rm_layout *layout, void *array, mpu_u32 i);
+
+/* INFO: adds what is known of element from to element to. */
 void mpu_rm_info_add(const struct mpu_rm_layout *layout, void *array, mpu_u32 to,
 		     const void *from_array, mpu_u32 from);
 
@@ -192,6 +198,7 @@ void mpu_rm_store32(void *base, mpu_u32 offset, mpu_u32 value);
 /* How a driver release speaks (true or false); design of the table: release.c. */
 struct mpu_rm_release {
 	mpu_u8 list_caller;	 /* GET_PIDS answers with the caller's PIDs */
+	mpu_u8 list_threads;	 /* and names threads, not processes */
 	mpu_u8 info_caller;	 /* GET_PID_INFO expects the caller's PIDs */
 	mpu_u8 acct_list_caller; /* GET_ACCOUNTING_PIDS answers with the caller's PIDs */
 	mpu_u8 acct_overwrites;	 /* GET_PROC_ACCOUNTING_INFO replaces the PID by the host PID */
@@ -243,12 +250,14 @@ struct mpu_rm_ops {
 	void *context;
 };
 
-/* Scratch memory of one rewrite, about 70 KB of which small answers touch little; need not be
+/* Scratch memory of one rewrite, about 70 KB of which small answers touch little. Need not be
  * initialised. */
 struct mpu_rm_work {
-	mpu_u32 pids[MPU_RM_MAX_PIDS + 2];
-	mpu_u32 in[MPU_RM_MAX_PIDS + 2];
-	mpu_u32 out[MPU_RM_MAX_PIDS + 2];
+	struct mpu_rm_release release;
+	int release_known;
+	mpu_u32 pids[MPU_RM_MAX_PIDS];
+	mpu_u32 in[MPU_RM_MAX_PIDS];
+	mpu_u32 out[MPU_RM_MAX_PIDS];
 	mpu_u32 listed; /* what GPU_GET_PIDS lists for class subdevice: as the driver gave it, and
 			   its host PID */
 	mpu_u32 raw[MPU_RM_MAX_LIST];
