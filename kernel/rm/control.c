@@ -10,11 +10,9 @@
 static int answer_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 			const struct mpu_rm_layout *layout, enum mpu_rm_space *space)
 {
+	if (layout->cmd == MPU_RM_GPU_GET_PIDS || layout->cmd == MPU_RM_DEVICE_GET_PIDS)
+		return mpu_rm_list_space(ops, work, layout, 0, space);
 	*space = MPU_RM_SPACE_HOST;
-	if (layout->flags & MPU_RM_ROW_GLOBAL)
-		return 1;
-	if (layout->cmd == MPU_RM_GPU_GET_PIDS)
-		return mpu_rm_list_space(ops, work, 0, space);
 	/* A layout with kernel pointers marks what is not visible and translates the rest (570 and
 	 * later). */
 	if (layout->kernel_pointer || (layout->cmd == MPU_RM_ACCT_GET_PIDS && work->release_known &&

@@ -117,38 +117,61 @@ static void hide_strangers(const struct mpu_rm_work *work, const struct mpu_rm_l
 			mpu_rm_info_clear(layout, array, i);
 }
 
-/* Which side's answer holds: the one on which a process has memory. */
+/* Sides of a comparison: by how many elements each wins. */
+struct votes {
+	mpu_u32 host, caller;
+};
+
+/* strong: elements for which only one side found anything; weak: those for which one side found
+ * more. */
+static void count_votes(const struct mpu_rm_work *work, const struct mpu_rm_layout *layout,
+			const mpu_u8 *array, mpu_u32 elements, const mpu_u32 *hosts,
+			struct votes *strong, struct votes *weak)
+{
+	const mpu_u8 *other = (const mpu_u8 *)work->query + layout->array;
+	mpu_u32 i;
+
+	strong->host = strong->caller = weak->host = weak->caller = 0;
+	for (i = 0; i < elements; i++) {
+		mpu_u64 here = mpu_rm_info_memory(layout, array, i);
+		mpu_u64 there = mpu_rm_info_memory(layout, other, i);
+
+		/* A host PID that also is somebody's number here proves nothing. */
+		if (!hosts[i] || work->out[i])
+			continue;
+		strong->host += there && !here;
+		strong->caller += here && !there;
+		weak->host += there > here;
+		weak->caller += here > there;
+	}
+}
+
+/*
+ * Which side's answer holds: the one on which processes have memory. A listed process has some;
+ * that the wrong side has some too happens, by a stranger with that number or by kernel-created
+ * clients. A release table that the list has proved wrong counts for nothing. Without any sign the
+ * host's side is taken: there the caller cannot be shown a stranger's.
+ */
 static int info_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		      const struct mpu_rm_layout *layout, const mpu_u8 *array, mpu_u32 elements,
 		      const mpu_u32 *hosts, enum mpu_rm_space *space)
 {
-	const mpu_u8 *other = (const mpu_u8 *)work->query + layout->array;
-	mpu_u32 i, host_only = 0, caller_only = 0;
+	struct votes strong, weak;
+	int caller;
+	mpu_u32 i;
 
-	/* A host PID that also is somebody's number here proves nothing. */
 	for (i = 0; i < elements; i++)
 		work->in[i] = hosts[i];
 	if (!mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements))
 		return 0;
-	for (i = 0; i < elements; i++) {
-		int here = mpu_rm_info_found(layout, array, i);
-		int there = mpu_rm_info_found(layout, other, i);
-
-		if (!hosts[i] || work->out[i])
-			continue;
-		host_only += there && !here;
-		caller_only += here && !there;
-	}
-	/*
-	 * A release table that the list has proved wrong is none. Without any sign the host's side
-	 * is taken: there the caller cannot be shown a stranger's memory.
-	 */
-	if (host_only)
-		*space = MPU_RM_SPACE_HOST;
+	count_votes(work, layout, array, elements, hosts, &strong, &weak);
+	if (strong.caller != strong.host)
+		caller = strong.caller > strong.host;
 	else if (work->release_known && work->release.list_caller)
-		*space = work->release.info_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+		caller = work->release.info_caller;
 	else
-		*space = caller_only ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
+		caller = weak.caller > weak.host;
+	*space = caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
 	return 1;
 }
 
@@ -184,7 +207,7 @@ static int any_found(const struct mpu_rm_layout *layout, const mpu_u8 *array, mp
 	mpu_u32 i;
 
 	for (i = 0; i < elements; i++)
-		if (hosts[i] && mpu_rm_info_found(layout, array, i))
+		if (hosts[i] && mpu_rm_info_memory(layout, array, i))
 			return 1;
 	return 0;
 }
@@ -200,11 +223,9 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 {
 	mpu_u8 *array = (mpu_u8 *)params + layout->array;
 	int listens = work->release_known && work->release.info_caller;
-	int deaf = work->release_known && work->release.list_caller && !listens;
 	enum mpu_rm_space space = MPU_RM_SPACE_CALLER;
 
-	if (!deaf)
-		sum_threads(ops, work, layout, array, elements, asked, hosts);
+	sum_threads(ops, work, layout, array, elements, asked, hosts);
 	if (!listens || !any_found(layout, array, elements, hosts)) {
 		if (!ask_by_host(ops, work, layout, params, elements, hosts))
 			return MPU_RM_EVENT_UNDECIDED;
@@ -235,7 +256,7 @@ enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *
 	for (i = 0; i < elements; i++)
 		hosts[i] = work->out[i];
 
-	if (!(layout->flags & MPU_RM_ROW_GLOBAL) && !mpu_rm_list_space(ops, work, 1, &space))
+	if (!mpu_rm_list_space(ops, work, layout, 1, &space))
 		return MPU_RM_EVENT_NO_TRANSLATOR;
 	if (space == MPU_RM_SPACE_UNKNOWN)
 		return MPU_RM_EVENT_UNDECIDED;
@@ -247,19 +268,35 @@ enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *
 	return MPU_RM_EVENT_HANDLED;
 }
 
+/*
+ * Whether the driver answers with the host PID in place of the one asked for, as from 570 on. pid
+ * is what it answered with, caller that process's number here.
+ */
+static int overwrites(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		      const struct mpu_rm_layout *layout, const void *params, mpu_u32 pid,
+		      mpu_u32 caller)
+{
+	mpu_u8 *query = (mpu_u8 *)work->query;
+
+	if (work->release_known && work->release.acct_overwrites)
+		return 1;
+	mpu_rm_copy(query, params, layout->size);
+	mpu_rm_store32(query, layout->pid, caller);
+	return ops->control(ops->context, layout->cmd, query, layout->size) == MPU_NV_OK &&
+	       pid != caller && mpu_rm_load32(query, layout->pid) == pid;
+}
+
 enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 				const struct mpu_rm_layout *layout, void *params, mpu_u32 *status)
 {
 	mpu_u8 *query = (mpu_u8 *)work->query;
 	mpu_u32 pid = mpu_rm_load32(params, layout->pid);
-	int overwrites = work->release_known && work->release.acct_overwrites;
 	mpu_u32 caller, host;
 
 	if (!mpu_rm_translate_one(ops, MPU_RM_TO_CALLER, pid, &caller) ||
 	    !mpu_rm_translate_one(ops, MPU_RM_TO_HOST, pid, &host))
 		return MPU_RM_EVENT_NO_TRANSLATOR;
-	/* From 570 the driver puts a host PID in place of what was asked for. */
-	if (*status == MPU_NV_OK && caller && (!host || overwrites)) {
+	if (*status == MPU_NV_OK && caller && overwrites(ops, work, layout, params, pid, caller)) {
 		mpu_rm_scatter(layout, params, params, 1, &caller);
 		return MPU_RM_EVENT_HANDLED;
 	}

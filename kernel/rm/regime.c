@@ -18,18 +18,21 @@ int mpu_rm_translate_one(const struct mpu_rm_ops *ops, enum mpu_rm_direction dir
 	return ops->translate(ops->context, direction, &pid, result, 1);
 }
 
-/* Fills work->raw; an empty list when the driver does not answer. */
-static void list_all(const struct mpu_rm_ops *ops, struct mpu_rm_work *work)
+/* Fills work->raw by the control of the same object class; an empty list when the driver does not
+ * answer. */
+static void list_all(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, mpu_u32 cmd)
 {
 	const struct mpu_rm_layout *layout;
 	mpu_u8 *params = (mpu_u8 *)work->query;
+	int on_device = cmd == MPU_RM_DEVICE_GET_PIDS || cmd == MPU_RM_DEVICE_GET_PID_INFO;
 
+	cmd = on_device ? MPU_RM_DEVICE_GET_PIDS : MPU_RM_GPU_GET_PIDS;
 	work->listed = 0;
 	mpu_rm_store32(params, 0, 0); /* idType: class */
 	mpu_rm_store32(params, 4, MPU_RM_CLASS_SUBDEVICE);
 	mpu_rm_store32(params, 8, 0);
-	layout = mpu_rm_find(MPU_RM_GPU_GET_PIDS, MPU_RM_PIDS_SIZE, params);
-	if (ops->control(ops->context, MPU_RM_GPU_GET_PIDS, params, MPU_RM_PIDS_SIZE) != MPU_NV_OK)
+	layout = mpu_rm_find(cmd, MPU_RM_PIDS_SIZE, params);
+	if (ops->control(ops->context, cmd, params, MPU_RM_PIDS_SIZE) != MPU_NV_OK)
 		return;
 	work->listed = mpu_rm_elements(layout, params);
 	mpu_rm_gather(layout, params + layout->array, work->listed, work->raw);
@@ -82,13 +85,13 @@ static enum mpu_rm_space weigh(const struct mpu_rm_work *work, mpu_u32 own_host,
 	return unresolved ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
 }
 
-int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, int with_hosts,
-		      enum mpu_rm_space *space)
+int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		      const struct mpu_rm_layout *layout, int with_hosts, enum mpu_rm_space *space)
 {
 	mpu_u32 own_host;
 	int as_host, as_caller;
 
-	list_all(ops, work);
+	list_all(ops, work, layout->cmd);
 	if (!mpu_rm_translate_one(ops, MPU_RM_TO_HOST, ops->self, &own_host))
 		return 0;
 	as_host = own_host && listed(work, own_host);
@@ -100,5 +103,7 @@ int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, in
 	if (!find_hosts(ops, work))
 		return 0;
 	*space = weigh(work, own_host, as_host);
+	if (*space == MPU_RM_SPACE_UNKNOWN && (layout->flags & MPU_RM_ROW_GLOBAL))
+		*space = MPU_RM_SPACE_HOST;
 	return 1;
 }

@@ -16,11 +16,12 @@ int mpu_rm_translate_one(const struct mpu_rm_ops *ops, enum mpu_rm_direction dir
 			 mpu_u32 *result);
 
 /*
- * Asks GPU_GET_PIDS for class subdevice, in whose answer the caller itself occurs, and decides by
- * that in which space GPU_GET_PIDS answers. Fills work->raw and, when that space is the caller's
- * and with_hosts is set, work->host. Uses in, out and query. False when the translator failed.
+ * For a PID list or PID question of this layout: asks for the list of class subdevice, in whose
+ * answer the caller itself occurs, and decides by that in which space GPU_GET_PIDS answers. Fills
+ * work->raw and, when that space is the caller's and with_hosts is set, work->host. Uses in, out
+ * and query. False when the translator failed.
  */
-int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, int with_hosts,
-		      enum mpu_rm_space *space);
+int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		      const struct mpu_rm_layout *layout, int with_hosts, enum mpu_rm_space *space);
 
 #endif

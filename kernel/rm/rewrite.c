@@ -210,14 +210,14 @@ void mpu_rm_ask(const struct mpu_rm_layout *layout, void *array, mpu_u32 element
 	}
 }
 
-int mpu_rm_info_found(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i)
+mpu_u64 mpu_rm_info_memory(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i)
 {
 	mpu_u32 offset;
+	mpu_u64 sum = 0;
 
 	for (offset = 0; offset < layout->data_size; offset += 8)
-		if (load64(array, i * layout->stride + layout->data + offset))
-			return 1;
-	return 0;
+		sum += load64(array, i * layout->stride + layout->data + offset);
+	return sum;
 }
 
 void mpu_rm_info_clear(const struct mpu_rm_layout *layout, void *array, mpu_u32 i)

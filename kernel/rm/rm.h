@@ -176,8 +176,8 @@ void mpu_rm_hide_pointers(const struct mpu_rm_layout *layout, void *array, mpu_u
 void mpu_rm_ask(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements,
 		const mpu_u32 *pids);
 
-/* INFO: whether the driver found memory for element i. */
-int mpu_rm_info_found(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i);
+/* INFO: the memory that the driver found for element i, all kinds together, in bytes. */
+mpu_u64 mpu_rm_info_memory(const struct mpu_rm_layout *layout, const void *array, mpu_u32 i);
 
 /* INFO: empties element i's memory figures. */
 void mpu_rm_info_clear(const struct mpu_rm_layout *layout, void *array, mpu_u32 i);

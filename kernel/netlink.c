@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The family "mpu" of uapi/mpu.h. Requests are handled in the context of the task that sends them,
+ * so current is the caller.
+ */
+#include <linux/capability.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/pid_namespace.h>
+#include <linux/timekeeping.h>
+#include <net/genetlink.h>
+
+#include "compat.h"
+#include "netlink.h"
+#include "pidmap.h"
+#include "uapi/mpu.h"
+#include "version.h"
+
+static struct genl_family mpu_family;
+
+/* Set before the family is registered, and constant from then on. */
+static u64 mpu_generation;
+
+struct mpu_counters {
+	unsigned long requests;
+	unsigned long pids;
+	unsigned long hidden;
+};
+
+static DEFINE_PER_CPU(struct mpu_counters, mpu_counters);
+
+static struct pid_namespace *caller_pid_ns(void)
+{
+	return task_active_pid_ns(current);
+}
+
+static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
+			 struct pid_namespace *to)
+{
+	const struct nlattr *pids;
+	struct nlattr *answer;
+	struct sk_buff *reply;
+	unsigned int hidden;
+	unsigned int count;
+	void *header;
+
+	if (GENL_REQ_ATTR_CHECK(info, MPU_A_PIDS))
+		return -EINVAL;
+	pids = info->attrs[MPU_A_PIDS];
+	if (nla_len(pids) == 0 || nla_len(pids) % sizeof(u32) != 0) {
+		NL_SET_ERR_MSG_ATTR(info->extack, pids, "not a whole number of 32-bit ids, or none");
+		return -EINVAL;
+	}
+	count = nla_len(pids) / sizeof(u32);
+
+	reply = genlmsg_new(nla_total_size(nla_len(pids)), GFP_KERNEL);
+	if (!reply)
+		return -ENOMEM;
+	header = genlmsg_put_reply(reply, info, &mpu_family, 0, info->genlhdr->cmd);
+	answer = header ? nla_reserve(reply, MPU_A_PIDS, nla_len(pids)) : NULL;
+	if (!answer) {
+		nlmsg_free(reply);
+		return -EMSGSIZE;
+	}
+	hidden = mpu_pidmap_translate(from, to, nla_data(pids), nla_data(answer), count);
+	genlmsg_end(reply, header);
+
+	this_cpu_inc(mpu_counters.requests);
+	this_cpu_add(mpu_counters.pids, count);
+	this_cpu_add(mpu_counters.hidden, hidden);
+	return genlmsg_reply(reply, info);
+}
+
+static int mpu_to_ns_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return mpu_translate(info, &init_pid_ns, caller_pid_ns());
+}
+
+static int mpu_to_host_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return mpu_translate(info, caller_pid_ns(), &init_pid_ns);
+}
+
+static int put_counters(struct sk_buff *reply)
+{
+	struct nlattr *nest = nla_nest_start(reply, MPU_A_COUNTERS);
+	struct mpu_counters sum = {};
+	int cpu;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for_each_possible_cpu(cpu) {
+		const struct mpu_counters *counters = per_cpu_ptr(&mpu_counters, cpu);
+
+		sum.requests += READ_ONCE(counters->requests);
+		sum.pids += READ_ONCE(counters->pids);
+		sum.hidden += READ_ONCE(counters->hidden);
+	}
+	if (nla_put_u64_64bit(reply, MPU_A_COUNTER_REQUESTS, sum.requests, MPU_A_COUNTER_PAD) ||
+	    nla_put_u64_64bit(reply, MPU_A_COUNTER_PIDS, sum.pids, MPU_A_COUNTER_PAD) ||
+	    nla_put_u64_64bit(reply, MPU_A_COUNTER_HIDDEN, sum.hidden, MPU_A_COUNTER_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(reply, nest);
+	return 0;
+}
+
+static int mpu_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *header;
+
+	if (!reply)
+		return -ENOMEM;
+	header = genlmsg_put_reply(reply, info, &mpu_family, 0, MPU_CMD_GET);
+	if (!header ||
+	    nla_put_string(reply, MPU_A_MODULE_VERSION, MPU_VERSION) ||
+	    nla_put_u32(reply, MPU_A_ABI_VERSION, MPU_ABI_VERSION) ||
+	    nla_put_u32(reply, MPU_A_FEATURES, MPU_FEATURE_TRANSLATE) ||
+	    nla_put_u32(reply, MPU_A_MAX_PIDS, MPU_MAX_PIDS) ||
+	    nla_put_u32(reply, MPU_A_INTERCEPT, MPU_INTERCEPT_ABSENT) ||
+	    nla_put_u64_64bit(reply, MPU_A_GENERATION, mpu_generation, MPU_A_PAD))
+		goto too_small;
+	/* They would tell a container what the others do. */
+	if (caller_pid_ns() == &init_pid_ns && put_counters(reply))
+		goto too_small;
+	genlmsg_end(reply, header);
+	return genlmsg_reply(reply, info);
+
+too_small:
+	nlmsg_free(reply);
+	return -EMSGSIZE;
+}
+
+static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	/* Also looks at who opened the socket: root may be made to write into somebody else's. */
+	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
+		NL_SET_ERR_MSG(info->extack, "needs CAP_SYS_ADMIN in the initial user namespace");
+		return -EPERM;
+	}
+	if (caller_pid_ns() != &init_pid_ns) {
+		NL_SET_ERR_MSG(info->extack, "the caller is not in the initial PID namespace");
+		return -EPERM;
+	}
+	if (GENL_REQ_ATTR_CHECK(info, MPU_A_INTERCEPT))
+		return -EINVAL;
+	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MPU_A_INTERCEPT],
+			    "this module cannot intercept");
+	return -EOPNOTSUPP;
+}
+
+static const struct nla_policy mpu_translate_policy[MPU_A_PIDS + 1] = {
+	[MPU_A_PIDS] = { .type = NLA_BINARY, .len = MPU_MAX_PIDS * sizeof(u32) },
+};
+
+/* No attribute at all: one without a type is refused. */
+static const struct nla_policy mpu_get_policy[MPU_A_PAD + 1] = {};
+
+static const struct nla_policy mpu_set_policy[MPU_A_INTERCEPT + 1] = {
+	[MPU_A_INTERCEPT] = NLA_POLICY_RANGE(NLA_U32, MPU_INTERCEPT_OFF, MPU_INTERCEPT_ON),
+};
+
+static const struct genl_ops mpu_ops[] = {
+	{
+		.cmd		= MPU_CMD_TO_NS,
+		.doit		= mpu_to_ns_doit,
+		.policy		= mpu_translate_policy,
+		.maxattr	= ARRAY_SIZE(mpu_translate_policy) - 1,
+	},
+	{
+		.cmd		= MPU_CMD_TO_HOST,
+		.doit		= mpu_to_host_doit,
+		.policy		= mpu_translate_policy,
+		.maxattr	= ARRAY_SIZE(mpu_translate_policy) - 1,
+	},
+	{
+		.cmd		= MPU_CMD_GET,
+		.doit		= mpu_get_doit,
+		.policy		= mpu_get_policy,
+		.maxattr	= ARRAY_SIZE(mpu_get_policy) - 1,
+	},
+	{
+		.cmd		= MPU_CMD_SET,
+		.doit		= mpu_set_doit,
+		.policy		= mpu_set_policy,
+		.maxattr	= ARRAY_SIZE(mpu_set_policy) - 1,
+	},
+};
+
+static struct genl_family mpu_family __ro_after_init = {
+	.name		= MPU_FAMILY_NAME,
+	.version	= MPU_ABI_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.ops		= mpu_ops,
+	.n_ops		= ARRAY_SIZE(mpu_ops),
+	.module		= THIS_MODULE,
+};
+
+int __init mpu_netlink_init(void)
+{
+	mpu_generation = ktime_get_boottime_ns();
+	return genl_register_family(&mpu_family);
+}
+
+void mpu_netlink_exit(void)
+{
+	/* Returns when no request is being handled any more. */
+	genl_unregister_family(&mpu_family);
+}
