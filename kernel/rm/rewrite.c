@@ -145,10 +145,27 @@ static void scatter_list(const struct mpu_rm_layout *layout, void *params, void 
 		mpu_rm_store32(params, layout->count, kept);
 }
 
+static mpu_u32 first_visible(const mpu_u32 *pids, mpu_u32 count)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < count; i++)
+		if (pids[i])
+			return pids[i];
+	return MPU_RM_NO_PID;
+}
+
+/*
+ * An invisible process's share becomes one of 0 % of a visible process, which is what it is:
+ * somebody else had that engine in that sample. With "no process" instead, NVML from 535 on skips a
+ * sample when it stands for the SMs, and averages over the remaining ones: a process that has the
+ * SMs in two samples of five would be shown with 99 % instead of 39 %.
+ */
 static void scatter_samples(const struct mpu_rm_layout *layout, void *array, mpu_u32 elements,
 			    const mpu_u32 *pids)
 {
 	mpu_u32 i, k, n = 0;
+	mpu_u32 stand_in = first_visible(pids, elements * layout->pids);
 
 	for (i = 0; i < elements; i++) {
 		for (k = 0; k < layout->pids; k++, n++) {
@@ -162,7 +179,7 @@ static void scatter_samples(const struct mpu_rm_layout *layout, void *array, mpu
 				/* the PID lies 8 bytes into its engine's block: utilization and the
 				 * rest go too */
 				zero(at(array, offset - 8), layout->engine_size);
-				mpu_rm_store32(array, offset, MPU_RM_NO_PID);
+				mpu_rm_store32(array, offset, stand_in);
 			}
 		}
 	}

@@ -163,8 +163,8 @@ mpu_u32 mpu_rm_gather(const struct mpu_rm_layout *layout, const void *array, mpu
 /*
  * Puts the translated PIDs (as many as gathered, same order) back and applies the meaning of 0,
  * "not visible": LIST elements are removed, count corrected, the freed tail zeroed, doubles removed
- * where the row says so; SAMPLES are neutralised; SCALAR becomes 0. Kernel addresses are always
- * zeroed.
+ * where the row says so; SAMPLES become 0 % of a process that is visible (or of none); SCALAR
+ * becomes 0. Kernel addresses are always zeroed.
  */
 void mpu_rm_scatter(const struct mpu_rm_layout *layout, void *params, void *array, mpu_u32 elements,
 		    const mpu_u32 *pids);
