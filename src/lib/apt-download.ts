@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/**
+ * Single packages from the archive, fetched and verified by the system's apt but with lists, cache
+ * and package status of its own: nothing is installed, no system state is read or written, and no
+ * privilege is needed. Proxies, certificates and credentials stay those of the system.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { AptSource } from './apt-sources.js';
+
+const run = promisify(execFile);
+
+/** A package version that some source offers. */
+export interface PackageVersion {
+  name: string;
+  /** Full Debian version, epoch and revision included. */
+  version: string;
+}
+
+const stderrOf = (error: unknown): string =>
+  error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' && error.stderr.trim() !== ''
+    ? error.stderr.trim()
+    : String(error);
+
+function deb822(source: AptSource, architecture: string): string {
+  const lines = [
+    'Types: deb',
+    `URIs: ${source.uris.join(' ')}`,
+    `Suites: ${source.suites.join(' ')}`,
+    ...(source.components.length > 0 ? [`Components: ${source.components.join(' ')}`] : []),
+    `Architectures: ${architecture}`,
+    // The index of packages alone; appstream and friends add others to the defaults.
+    'Targets: Packages',
+    // sid and experimental expire within days on a mirror that was frozen.
+    'Check-Valid-Until: no',
+  ];
+  if (source.signedBy !== undefined) lines.push(`Signed-By: ${source.signedBy}`);
+  if (source.trusted) lines.push('Trusted: yes');
+  return lines.join('\n') + '\n';
+}
+
+/** apt with a private state directory and its own list of sources. */
+export class PrivateApt {
+  private constructor(
+    private readonly directory: string,
+    /** dpkg's name of this machine's architecture, e.g. `amd64`. */
+    readonly architecture: string,
+  ) {}
+
+  /**
+   * Sets up the private state below `directory` (made if absent, left for the caller to remove)
+   * and fetches the package indexes of `sources`. A source that cannot be fetched is left out;
+   * what apt said about it is in `complaints`.
+   */
+  static async open(directory: string, sources: AptSource[]): Promise<{ apt: PrivateApt; complaints: string }> {
+    const architecture = (await run('dpkg', ['--print-architecture'])).stdout.trim();
+    for (const part of ['sources', 'state/lists/partial', 'cache/archives/partial']) {
+      await mkdir(join(directory, part), { recursive: true });
+    }
+    await writeFile(join(directory, 'status'), '');
+    const stanzas = sources.map((source) => deb822(source, architecture));
+    await writeFile(join(directory, 'sources', 'mpu.sources'), stanzas.join('\n'));
+    const cleared = [
+      'APT::Architectures',
+      'APT::Default-Release',
+      'APT::Update::Pre-Invoke',
+      'APT::Update::Post-Invoke',
+      'APT::Update::Post-Invoke-Success',
+      'Acquire::Languages',
+    ];
+    const settings = {
+      'APT::Architecture': architecture,
+      'APT::Architectures': architecture,
+      // The sandbox user could not write below a home directory.
+      'APT::Sandbox::User': 'root',
+      'Acquire::Languages': 'none',
+      'Acquire::Retries': '3',
+      'Dir::Cache': join(directory, 'cache'),
+      'Dir::Cache::archives': join(directory, 'cache', 'archives/'),
+      'Dir::Cache::pkgcache': '',
+      'Dir::Cache::srcpkgcache': '',
+      'Dir::Etc::preferences': '/dev/null',
+      'Dir::Etc::preferencesparts': '/dev/null',
+      'Dir::Etc::sourcelist': '/dev/null',
+      'Dir::Etc::sourceparts': join(directory, 'sources'),
+      'Dir::State': join(directory, 'state'),
+      'Dir::State::lists': join(directory, 'state', 'lists/'),
+      'Dir::State::status': join(directory, 'status'),
+    };
+    const config = [
+      ...cleared.map((name) => `#clear ${name};`),
+      ...Object.entries(settings).map(([name, value]) => `${name} "${value}";`),
+    ];
+    await writeFile(join(directory, 'apt.conf'), config.join('\n') + '\n');
+    const apt = new PrivateApt(directory, architecture);
+    let complaints = '';
+    try {
+      await apt.call('apt-get', ['-q', 'update']);
+    } catch (error) {
+      complaints = stderrOf(error);
+    }
+    return { apt, complaints };
+  }
+
+  // With -c, unlike APT_CONFIG, the file is read after the system's configuration and so wins.
+  private async call(program: 'apt-get' | 'apt-cache', args: string[], cwd = this.directory): Promise<string> {
+    const { stdout } = await run(program, ['-c', join(this.directory, 'apt.conf'), ...args], {
+      cwd,
+      env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+      maxBuffer: 64 << 20,
+    });
+    return stdout;
+  }
+
+  /** Names of all packages that begin with `prefix`. */
+  async names(prefix: string): Promise<string[]> {
+    return (await this.call('apt-cache', ['pkgnames', prefix])).split('\n').filter((name) => name !== '');
+  }
+
+  /** Every version of the named packages that the sources offer, newest first for each name. */
+  async versions(names: string[]): Promise<PackageVersion[]> {
+    if (names.length === 0) return [];
+    const found: PackageVersion[] = [];
+    for (const line of (await this.call('apt-cache', ['madison', ...names])).split('\n')) {
+      const [name = '', version = ''] = line.split('|').map((field) => field.trim());
+      if (version !== '') found.push({ name, version });
+    }
+    return found;
+  }
+
+  /** Downloads one package, checked against the signed index, and unpacks it into `target`. */
+  async unpack(wanted: PackageVersion, target: string): Promise<void> {
+    const downloads = join(this.directory, 'download', `${wanted.name}_${wanted.version}`);
+    await mkdir(downloads, { recursive: true });
+    try {
+      await this.call('apt-get', ['-q', 'download', `${wanted.name}=${wanted.version}`], downloads);
+      await unpackAll(downloads, target);
+    } catch (error) {
+      throw new Error(`apt cannot download ${wanted.name} ${wanted.version}: ${stderrOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Downloads one package with everything it depends on, libc included, and unpacks all into `target`. */
+  async unpackWithDependencies(wanted: PackageVersion, target: string): Promise<void> {
+    try {
+      await this.call('apt-get', [
+        '-q',
+        '-y',
+        '--no-install-recommends',
+        '--download-only',
+        'install',
+        `${wanted.name}=${wanted.version}`,
+      ]);
+      await unpackAll(join(this.directory, 'cache', 'archives'), target);
+    } catch (error) {
+      throw new Error(`apt cannot download ${wanted.name} ${wanted.version}: ${stderrOf(error)}`, { cause: error });
+    }
+  }
+}
+
+async function unpackAll(archives: string, target: string): Promise<void> {
+  await mkdir(target, { recursive: true });
+  for (const name of await readdir(archives)) {
+    if (name.endsWith('.deb')) await run('dpkg-deb', ['-x', join(archives, name), target]);
+  }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The demo without a container engine: a new PID namespace stands for the container. */
+import { join } from 'node:path';
+import type { NvidiaClient } from '../nvidia-clients.js';
+import { packageRoot } from '../package-root.js';
+import type { Stage } from './scene.js';
+
+/** Node's names of architectures, and those of libmpu.so. */
+const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386' };
+
+/** The libmpu.so for programs of this machine. */
+export function nativeLibrary(): string {
+  const architecture = ARCHITECTURES[process.arch] ?? process.arch;
+  return join(packageRoot, 'build', 'preload', architecture, 'libmpu.so');
+}
+
+/**
+ * A stage made of unshare(1). `programs` is a directory with the simulated processes' programs. The host's PID namespace is
+ * handed to libmpu.so as an open descriptor, since bind mounts need root.
+ */
+export function namespaceStage(client: NvidiaClient, programs: string): Stage {
+  const path = [join(client.smi, '..'), programs, process.env.PATH ?? '/usr/bin:/bin'].join(':');
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const unshare = ['unshare', ...user, '--pid', '--fork', '--mount-proc', '--kill-child'];
+  const environment = [`PATH=${path}`, `LD_LIBRARY_PATH=${client.libraries}`];
+  return {
+    around: [],
+    prepare: 'exec 9</proc/self/ns/pid',
+    before: [...unshare, 'env', ...environment],
+    after: [...unshare, 'env', ...environment, `LD_PRELOAD=${nativeLibrary()}`, 'MPU_PIDNS=/proc/self/fd/9'],
+  };
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What drivers do to a container, regime by regime, in words for a person. */
+
+/** One way in which drivers speak of PIDs; the ids are rm-sim's. */
+export interface Regime {
+  id: string;
+  /** Releases that behave like this. */
+  drivers: string;
+  /** What a container is shown without mpu. */
+  wrong: string;
+}
+
+/** The regimes in the order in which they came; sources as in kernel/rm/release.c. */
+export const REGIMES: readonly Regime[] = [
+  {
+    id: 'R0',
+    drivers: 'up to 535.104',
+    wrong: 'the driver speaks of host PIDs: none of them exists here, the table is empty',
+  },
+  {
+    id: 'R1',
+    drivers: '535.113 to 560',
+    wrong: 'memory and utilization are asked for by the wrong PID; a process opened by a thread has a PID that ps does not know; rows repeat',
+  },
+  {
+    id: 'R2',
+    drivers: '565',
+    wrong: 'no utilization; thread ids; rows repeat',
+  },
+  {
+    id: 'R3b',
+    drivers: '570.86 to 570.144, 575.51',
+    wrong: 'thread ids; rows repeat; other tenants appear in the utilization samples, with host PID and kernel address',
+  },
+  {
+    id: 'R4',
+    drivers: '570.148, 575.57 and later',
+    wrong: 'rows repeat; other tenants appear in the utilization samples, with host PID and kernel address',
+  },
+];

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The files of an image, read through a container that is never started. */
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { extract, type Header } from 'tar-stream';
+import { MpuError } from '../errors.js';
+import type { ImageFiles } from '../injection-plan.js';
+import type { Engine } from './engine.js';
+
+/** As in the kernel (MAXSYMLINKS). */
+const MAX_LINKS = 40;
+
+/** The first entry of an archive. */
+async function firstEntry(archive: Buffer): Promise<{ header: Header; data: Buffer } | undefined> {
+  const entries = Readable.from([archive]).pipe(extract());
+  for await (const entry of entries) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry) chunks.push(chunk as Buffer);
+    return { header: entry.header, data: Buffer.concat(chunks) };
+  }
+  return undefined;
+}
+
+/** Files of a container, by the engine's `cp`. */
+export class ContainerFiles implements ImageFiles {
+  constructor(
+    private readonly engine: Engine,
+    private readonly container: string,
+  ) {}
+
+  async readFile(path: string): Promise<Buffer | undefined> {
+    let place = path;
+    for (let links = 0; links < MAX_LINKS; links++) {
+      const archive = await this.engine.archive(this.container, place);
+      const entry = archive === undefined ? undefined : await firstEntry(archive);
+      if (entry === undefined) return undefined;
+      const { type, linkname } = entry.header;
+      if (type === 'file') return entry.data;
+      if (type !== 'symlink') throw unusual(path, 'it is no regular file');
+      // docker follows links in the path, but not in its last part; podman follows all of them.
+      place = posix.resolve(posix.dirname(place), linkname || '.');
+    }
+    throw unusual(path, 'its symbolic links form a loop');
+  }
+}
+
+function unusual(path: string, why: string): MpuError {
+  const next = 'remove it from the image';
+  return new MpuError({ code: 'image-unusual', what: `cannot read ${path} in the image`, why, next });
+}

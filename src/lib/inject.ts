@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Injecting libmpu.so into an image. */
+import { injectEngineImage } from './engine/inject-engine-image.js';
+import { ExitCode, MpuError } from './errors.js';
+import type { InjectOptions, InjectResult } from './inject-types.js';
+import { injectLayout } from './oci/inject-layout.js';
+import { parseImageReference } from './reference.js';
+
+/**
+ * Makes a new image out of `image`, with one layer more: libmpu.so, and its line in /etc/ld.so.preload.
+ * `image` is `NAME[:TAG]` or an id in docker or podman, or `oci:DIR[:TAG]`. An image that has the
+ * library already is left alone. The source never changes. Rejects with an {@link MpuError}; nothing is
+ * left behind then.
+ */
+export async function inject(image: string, options: InjectOptions = {}): Promise<InjectResult> {
+  const reference = parseImageReference(image);
+  if (reference.kind === 'engine') return injectEngineImage(reference, options);
+  if (options.engine !== undefined) {
+    throw new MpuError({
+      code: 'usage',
+      what: `cannot take ${image} from ${options.engine}`,
+      why: 'an OCI layout is a directory, in no engine',
+      next: `mpu inject ${image}`,
+      exitCode: ExitCode.usage,
+    });
+  }
+  return injectLayout(reference, options);
+}

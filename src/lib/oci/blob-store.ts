@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The content-addressed files of an OCI image layout directory. */
+import { createHash } from 'node:crypto';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MpuError, errnoName, fileError } from '../errors.js';
+
+/** A reference to a blob (image-spec, descriptor.md). Unknown properties are kept. */
+export interface Descriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  annotations?: Record<string, string>;
+  platform?: Platform;
+  /** The blob itself, base64. */
+  data?: string;
+}
+
+/** The platform of an image in an index. Unknown properties are kept. */
+export interface Platform {
+  os: string;
+  architecture: string;
+  variant?: string;
+}
+
+/** Any JSON object. */
+export type JsonObject = Record<string, unknown>;
+
+/** Largest JSON blob that is read (the registries' limit for a manifest, image-spec manifest.md). */
+const MAX_JSON_SIZE = 4 * 1024 * 1024;
+
+/** Whether a value is a JSON object, neither null nor an array. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether a value is a {@link Descriptor}, as far as it is used here. */
+export function isDescriptor(value: unknown): value is Descriptor {
+  return (
+    isJsonObject(value) &&
+    typeof value.mediaType === 'string' &&
+    typeof value.digest === 'string' &&
+    typeof value.size === 'number'
+  );
+}
+
+/** A descriptor that points to another blob; its platform and annotations stay. */
+export function redirect(descriptor: Descriptor, blob: Descriptor): Descriptor {
+  const redirected = { ...descriptor, ...blob };
+  delete redirected.data;
+  return redirected;
+}
+
+/** The error of a layout whose contents are not what the specification says. */
+export function layoutError(directory: string, why: string, cause?: unknown): MpuError {
+  return new MpuError({
+    code: 'layout-invalid',
+    what: `${directory} is no usable OCI layout`,
+    why,
+    next: `make it again, e.g. skopeo copy docker://IMAGE oci:${directory}:TAG`,
+    cause,
+  });
+}
+
+/** The digest of bytes as descriptors write it. */
+export function sha256(data: Buffer): string {
+  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+}
+
+/** The blobs of one layout. What was added can be taken back until {@link BlobStore.keep}. */
+export class BlobStore {
+  readonly #added: string[] = [];
+
+  constructor(readonly directory: string) {}
+
+  /** Path of a blob's file; rejects digests that are not sha256 or sha512 before they become a path. */
+  path(digest: string): string {
+    const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]+)$/.exec(digest) ?? [];
+    if (algorithm === undefined || hex?.length !== (algorithm === 'sha256' ? 64 : 128)) {
+      throw layoutError(this.directory, `${JSON.stringify(digest)} is no digest that is known`);
+    }
+    return join(this.directory, 'blobs', algorithm, hex);
+  }
+
+  /** Whether a blob is there. Some tools leave out those of other platforms. */
+  async has(digest: string): Promise<boolean> {
+    return stat(this.path(digest)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** A blob's JSON object, its size and digest checked. */
+  async readJson(descriptor: Descriptor): Promise<JsonObject> {
+    const { digest, size } = descriptor;
+    const path = this.path(digest);
+    if (size > MAX_JSON_SIZE) throw layoutError(this.directory, `${digest} is too large for a manifest: ${size} bytes`);
+    let data: Buffer;
+    try {
+      data = await readFile(path);
+    } catch (error) {
+      if (errnoName(error) === 'ENOENT') throw layoutError(this.directory, `the blob ${digest} is missing`, error);
+      throw fileError(error, `cannot read ${path}`);
+    }
+    const algorithm = digest.startsWith('sha512') ? 'sha512' : 'sha256';
+    const actual = `${algorithm}:${createHash(algorithm).update(data).digest('hex')}`;
+    if (actual !== digest) throw layoutError(this.directory, `the blob ${digest} is damaged: its digest is ${actual}`);
+    return parseJsonObject(data, this.directory, `the blob ${digest}`);
+  }
+
+  /** Adds a blob, unless it is there; returns its descriptor. */
+  async add(data: Buffer, mediaType: string): Promise<Descriptor> {
+    const digest = sha256(data);
+    const descriptor = { mediaType, digest, size: data.length };
+    if (await this.has(digest)) return descriptor;
+    const path = this.path(digest);
+    await writeAside(path, data);
+    this.#added.push(path);
+    return descriptor;
+  }
+
+  /** Keeps what was added, once something refers to it. */
+  keep(): void {
+    this.#added.length = 0;
+  }
+
+  /** Removes what was added since the last {@link BlobStore.keep}. */
+  async takeBack(): Promise<void> {
+    for (const path of this.#added.splice(0)) await rm(path, { force: true });
+  }
+}
+
+/** Parses a JSON object out of a layout's file; `what` names it in errors. */
+export function parseJsonObject(data: Buffer, directory: string, what: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(data.toString());
+  } catch (error) {
+    throw layoutError(directory, `${what} is no JSON`, error);
+  }
+  if (!isJsonObject(value)) throw layoutError(directory, `${what} is no JSON object`);
+  return value;
+}
+
+/** Writes a file under another name and renames it into place once it is on the disk. */
+export async function writeAside(path: string, data: Buffer, mode = 0o644): Promise<void> {
+  const aside = `${path}.mpu-${process.pid}`;
+  try {
+    const file = await open(aside, 'wx', mode);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw fileError(error, `cannot write ${path}`);
+  }
+}

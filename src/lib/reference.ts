@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Names of images. */
+import { ExitCode, MpuError } from './errors.js';
+
+/** An image in a container engine's store. */
+export interface EngineReference {
+  kind: 'engine';
+  /** As it was written. */
+  text: string;
+  /** Repository, or an image id; without tag and digest. */
+  name: string;
+  tag: string | undefined;
+  digest: string | undefined;
+}
+
+/** An image in an OCI layout directory. */
+export interface LayoutReference {
+  kind: 'oci';
+  text: string;
+  directory: string;
+  tag: string | undefined;
+}
+
+/** What `mpu inject` takes. */
+export type ImageReference = EngineReference | LayoutReference;
+
+/** Suffix of the tag that a new image gets. */
+export const TAG_SUFFIX = '-mpu';
+
+/** Tags of container images (distribution's reference grammar). */
+const TAG = /^\w[\w.-]{0,127}$/;
+/** `[host[:port]/]path`, an optional tag, an optional digest (distribution's reference grammar). */
+const ENGINE_REFERENCE =
+  /^((?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
+const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
+/** Values of org.opencontainers.image.ref.name (image-spec, annotations). */
+const LAYOUT_TAG = /^[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*$/;
+/** Transports of skopeo and others. `docker:TAG` without slashes is an image called docker. */
+const OTHER_TRANSPORT = /^(docker:\/\/|docker-archive:|docker-daemon:|oci-archive:|containers-storage:)/;
+
+function invalid(text: string, why: string, next: string): MpuError {
+  return new MpuError({
+    code: 'invalid-reference',
+    what: `cannot understand the image name ${JSON.stringify(text)}`,
+    why,
+    next,
+    exitCode: ExitCode.usage,
+  });
+}
+
+function parseLayoutReference(text: string): LayoutReference {
+  const rest = text.slice('oci:'.length);
+  const colon = rest.indexOf(':');
+  const directory = colon === -1 ? rest : rest.slice(0, colon);
+  const tag = colon === -1 ? undefined : rest.slice(colon + 1);
+  if (directory === '') throw invalid(text, 'the directory is missing', 'name it: oci:DIR:TAG');
+  if (tag !== undefined && !LAYOUT_TAG.test(tag)) {
+    throw invalid(text, `${JSON.stringify(tag)} is no tag of an OCI layout`, 'name one of its tags: oci:DIR:TAG');
+  }
+  return { kind: 'oci', text, directory, tag };
+}
+
+/**
+ * Parses what a user calls an image: a name or id known to a container engine, or `oci:DIR[:TAG]`,
+ * where DIR has no colon. Throws an {@link MpuError} (exit code 2) for anything else.
+ */
+export function parseImageReference(text: string): ImageReference {
+  if (text.startsWith('oci:')) return parseLayoutReference(text);
+  const transport = OTHER_TRANSPORT.exec(text)?.[1];
+  if (transport !== undefined) {
+    throw invalid(
+      text,
+      `images are taken from docker, podman or an OCI layout, not from ${transport}`,
+      `skopeo copy ${text} oci:DIR:TAG && mpu inject oci:DIR:TAG`,
+    );
+  }
+  if (IMAGE_ID.test(text)) return { kind: 'engine', text, name: text, tag: undefined, digest: undefined };
+  const [, name, tag, digest] = ENGINE_REFERENCE.exec(text) ?? [];
+  if (name === undefined) {
+    throw invalid(text, 'it is neither NAME[:TAG] nor oci:DIR[:TAG]', 'write it like registry.example/team/app:1.2');
+  }
+  return { kind: 'engine', text, name, tag, digest };
+}
+
+/** A full name in the form in which two names of the same image are equal: the defaults of docker and podman removed. */
+export function canonicalName(name: string): string {
+  const slash = name.lastIndexOf('/');
+  const tagged = name.includes('@') || name.includes(':', slash + 1) ? name : `${name}:latest`;
+  return tagged.replace(/^(?:docker\.io\/library\/|docker\.io\/|localhost\/)/, '');
+}
+
+/**
+ * The name for the new image of an engine: `wanted` (`NAME[:TAG]`, as for `docker build --tag`), else the
+ * source's with {@link TAG_SUFFIX}. `known` is the source's full name in the engine, undefined when it was
+ * given by id or digest.
+ */
+export function engineTarget(source: EngineReference, known: string | undefined, wanted: string | undefined): string {
+  if (wanted !== undefined) {
+    const parsed = parseImageReference(wanted);
+    if (parsed.kind !== 'engine' || parsed.digest !== undefined || IMAGE_ID.test(wanted)) {
+      throw invalid(wanted, 'the new image needs a name and a tag', `mpu inject ${source.text} --tag NAME:TAG`);
+    }
+    return `${parsed.name}:${parsed.tag ?? 'latest'}`;
+  }
+  if (known === undefined) {
+    throw new MpuError({
+      code: 'target-needed',
+      what: `cannot name the new image of ${source.text}`,
+      why: 'the source is named by its id or digest, and its engine knows no single name for it',
+      next: `mpu inject ${source.text} --tag NAME:TAG`,
+      exitCode: ExitCode.usage,
+    });
+  }
+  const target = `${known}${TAG_SUFFIX}`;
+  if (!TAG.test(target.slice(target.lastIndexOf(':') + 1))) {
+    throw invalid(target, 'a tag has at most 128 characters', `mpu inject ${source.text} --tag NAME:TAG`);
+  }
+  return target;
+}
+
+/**
+ * The tag for the new image in an OCI layout: `wanted` (`TAG`, or `oci:DIR:TAG` with the same DIR), else
+ * `current`, the source's, with {@link TAG_SUFFIX}.
+ */
+export function layoutTarget(source: LayoutReference, current: string, wanted: string | undefined): string {
+  const prefix = `oci:${source.directory}:`;
+  const tag = wanted?.startsWith(prefix) === true ? wanted.slice(prefix.length) : (wanted ?? `${current}${TAG_SUFFIX}`);
+  if (!LAYOUT_TAG.test(tag) || tag.startsWith('oci:')) {
+    throw invalid(tag, 'it is no tag for this OCI layout', `mpu inject ${source.text} --tag TAG`);
+  }
+  return tag;
+}

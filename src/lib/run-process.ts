@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Running another program to its end. */
+import { spawn } from 'node:child_process';
+
+/** What a program left behind. */
+export interface ProcessResult {
+  /** Exit status; 128 plus the signal's number is not used: a killed program has status -1. */
+  status: number;
+  stdout: Buffer;
+  stderr: string;
+}
+
+/** How to run a program. */
+export interface ProcessOptions {
+  stdin?: Buffer;
+  /** Most bytes of stdout to take; a program that writes more is killed. Default 16 MiB. */
+  maxOutput?: number;
+}
+
+const DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024;
+const MAX_STDERR = 64 * 1024;
+
+/**
+ * Runs a program, without a shell, and waits for its end. It runs in a session of its own, so that
+ * an interrupt typed at the terminal reaches only the caller, who decides when to stop. Rejects with
+ * the system error (ENOENT, EACCES) when the program cannot be started, and with a RangeError when
+ * it writes more than `maxOutput` bytes.
+ */
+export async function runProcess(
+  file: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<ProcessResult> {
+  const limit = options.maxOutput ?? DEFAULT_MAX_OUTPUT;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) child.kill();
+      else chunks.push(chunk);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString()).slice(-MAX_STDERR);
+    });
+    // A program that ends without reading its input closes the pipe; its exit status tells why.
+    child.stdin.on('error', () => undefined);
+    child.on('error', reject);
+    child.on('close', (status) => {
+      if (size > limit) reject(new RangeError(`${file} ${args[0] ?? ''} wrote more than ${limit} bytes`));
+      else resolve({ status: status ?? -1, stdout: Buffer.concat(chunks), stderr });
+    });
+    child.stdin.end(options.stdin);
+  });
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Container engines with a store of their own, so that tests never touch the user's. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { access, constants, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { check, run } from './mpu.js';
+
+/** An engine that is ready. */
+export interface TestEngine {
+  name: 'docker' | 'podman';
+  /** Environment in which the engine's own command, and mpu, use this engine's store. */
+  env: NodeJS.ProcessEnv;
+  /** Empty directory that goes away with the engine. */
+  directory: string;
+  /** Runs the engine's command; rejects unless it exits 0. */
+  check(...args: string[]): Promise<string>;
+  /** Stops the engine and removes everything it stored. */
+  stop(): Promise<void>;
+}
+
+/** Whether a program is in PATH. */
+export async function hasProgram(name: string): Promise<boolean> {
+  const places = (process.env.PATH ?? '').split(delimiter);
+  const found = await Promise.all(
+    places.map((place) =>
+      access(join(place, name), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}
+
+/**
+ * Why a test that needs these programs (and root, where `root` is true) cannot run here; false when it
+ * can. For the `skip` option of a test, which then says so and counts as skipped.
+ */
+export async function lacking(programs: readonly string[], root = false): Promise<string | false> {
+  for (const name of programs) {
+    if (!(await hasProgram(name))) return `NOT TESTED: ${name} is not installed`;
+  }
+  return root && process.getuid?.() !== 0 ? 'NOT TESTED: not root' : false;
+}
+
+/** Removes a directory of an engine with everything that is still mounted in it. */
+async function removeTree(directory: string): Promise<void> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  const below = mounts
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((place) => place.startsWith(`${directory}/`))
+    .sort((a, b) => b.length - a.length);
+  for (const place of below) await run('umount', ['--lazy', place]);
+  await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
+
+/**
+ * podman with its images in a new directory. The settings let it run where it may raise no limits and
+ * where no systemd manages cgroups.
+ */
+export async function startPodman(): Promise<TestEngine> {
+  const directory = await mkdtemp(join(tmpdir(), 'mpu-podman-'));
+  const settings = join(directory, 'containers.conf');
+  const storage = join(directory, 'storage.conf');
+  await writeFile(
+    settings,
+    '[containers]\ndefault_ulimits = ["nofile=20000:20000","nproc=32768:32768"]\n' +
+      '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n',
+  );
+  await writeFile(
+    storage,
+    `[storage]\ndriver = "overlay"\ngraphroot = "${directory}/storage"\nrunroot = "${directory}/run"\n`,
+  );
+  const env = { ...process.env, CONTAINERS_CONF: settings, CONTAINERS_STORAGE_CONF: storage };
+  return {
+    name: 'podman',
+    env,
+    directory,
+    check: (...args) => check('podman', args, { env }),
+    stop: () => removeTree(directory),
+  };
+}
+
+async function waitForDocker(env: NodeJS.ProcessEnv, daemon: ChildProcess, log: string): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if ((await run('docker', ['version'], { env })).status === 0) return;
+    if (daemon.exitCode !== null) break;
+    await sleep(100);
+  }
+  daemon.kill();
+  throw new Error(`dockerd does not start: ${(await readFile(log, 'utf8')).slice(-2000)}`);
+}
+
+/**
+ * A docker daemon with its images in a new directory. It gets a network namespace of its own, because
+ * two daemons in one disturb each other; containers need `--network none`. Needs root.
+ */
+export async function startDocker(): Promise<TestEngine> {
+  const directory = await mkdtemp(join(tmpdir(), 'mpu-docker-'));
+  const socket = `unix://${directory}/docker.sock`;
+  const log = join(directory, 'log');
+  const flags = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
+  const places = ['--data-root', `${directory}/data`, '--exec-root', `${directory}/exec`, '--pidfile', `${directory}/pid`];
+  await writeFile(log, '');
+  const daemon = spawn('sh', ['-c', 'exec unshare --net dockerd "$@" >"$0" 2>&1', log, ...flags, ...places, '-H', socket], {
+    stdio: 'ignore',
+  });
+  const ended = new Promise((resolve) => daemon.on('exit', resolve));
+  const env = { ...process.env, DOCKER_HOST: socket };
+  const stop = async (): Promise<void> => {
+    daemon.kill();
+    await ended;
+    await removeTree(directory);
+  };
+  try {
+    await waitForDocker(env, daemon, log);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { name: 'docker', env, directory, check: (...args) => check('docker', args, { env }), stop };
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
+import t, { type Test } from 'tap';
+import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
+import { tinyTar, type TinyLayer } from '../tiny-layout.js';
+
+async function open(t: Test, layers: TinyLayer[], compress = (data: Buffer): Buffer => data): Promise<LayeredFiles> {
+  const directory = t.testdir();
+  const paths = layers.map((_, index) => join(directory, String(index)));
+  for (const [index, layer] of layers.entries()) {
+    await writeFile(paths[index] ?? '', compress(await tinyTar(layer)));
+  }
+  return new LayeredFiles(paths);
+}
+
+const read = async (files: LayeredFiles, path: string): Promise<string | undefined> =>
+  (await files.readFile(path))?.toString();
+
+await t.test('the top layer that has a file counts', async (t) => {
+  const files = await open(t, [{ 'etc/ld.so.preload': 'low', 'etc/x': 'x' }, { './etc/ld.so.preload': 'high' }]);
+  t.equal(await read(files, '/etc/ld.so.preload'), 'high');
+  t.equal(await read(files, '/etc/x'), 'x', 'a file whose contents were not kept at first');
+  t.equal(await read(files, '/etc/none'), undefined);
+});
+
+await t.test('whiteouts', async (t) => {
+  const low = { 'etc/ld.so.preload': 'low' };
+  t.equal(await read(await open(t, [low, { 'etc/.wh.ld.so.preload': '' }]), '/etc/ld.so.preload'), undefined);
+  t.equal(await read(await open(t, [low, { '.wh.etc': '' }]), '/etc/ld.so.preload'), undefined, 'of the directory');
+  t.equal(await read(await open(t, [low, { 'etc/.wh..wh..opq': '' }]), '/etc/ld.so.preload'), undefined, 'opaque');
+  t.equal(await read(await open(t, [low, { etc: 'a file' }]), '/etc/ld.so.preload'), undefined, 'replaced');
+  t.equal(await read(await open(t, [low, { 'etc/.wh.x': '' }]), '/etc/ld.so.preload'), 'low', 'of something else');
+  const again = [low, { 'etc/.wh.ld.so.preload': '' }, { 'etc/ld.so.preload': 'again' }];
+  t.equal(await read(await open(t, again), '/etc/ld.so.preload'), 'again');
+  const same = [low, { 'etc/.wh..wh..opq': '', 'etc/ld.so.preload': 'new' }];
+  t.equal(await read(await open(t, same), '/etc/ld.so.preload'), 'new', 'opaque and new in one layer');
+});
+
+await t.test('links', async (t) => {
+  const files = await open(t, [
+    { 'usr/lib/a/ld-x.so': 'loader', 'usr/lib/a/hard.so': '=> usr/lib/a/ld-x.so', 'usr/lib64/': null },
+    { lib: '-> usr/lib', lib64: '-> /usr/lib64', 'usr/lib64/ld.so': '-> ../../lib/a/ld-x.so', loop: '-> loop' },
+    { 'up': '-> ../../../usr/lib/a/ld-x.so' },
+  ]);
+  t.equal(await read(files, '/lib64/ld.so'), 'loader');
+  t.equal(await read(files, '/lib/a/hard.so'), 'loader');
+  t.equal(await read(files, '/up'), 'loader', 'not out of the image');
+  t.equal(await files.realPath('/lib/none/x'), '/usr/lib/none/x');
+  await t.rejects(files.readFile('/loop'), { code: 'image-unusual', why: /loop/ });
+  await t.rejects(files.readFile('/usr/lib64'), { code: 'image-unusual', why: /no regular file/ });
+});
+
+await t.test('compression is told by the bytes', async (t) => {
+  const layers = [{ 'etc/ld.so.preload': 'x' }];
+  t.equal(await read(await open(t, layers, gzipSync), '/etc/ld.so.preload'), 'x');
+  const squeezed = (data: Buffer): Buffer =>
+    'zstdCompressSync' in zlib ? (zlib.zstdCompressSync as (data: Buffer) => Buffer)(data) : Buffer.from('28b52ffd00000000', 'hex');
+  const zstd = await open(t, layers, squeezed);
+  if ('zstdCompressSync' in zlib) t.equal(await read(zstd, '/etc/ld.so.preload'), 'x');
+  else await t.rejects(zstd.readFile('/etc/ld.so.preload'), { code: 'zstd-unsupported', next: /Node.js 22/ });
+});
+
+await t.test('damaged layers', async (t) => {
+  const cut = await open(t, [{ 'etc/x': 'x'.repeat(5000) }], (data) => gzipSync(data).subarray(0, 40));
+  await t.rejects(cut.readFile('/etc/x'), { name: 'MpuError' });
+  const noise = await open(t, [{ a: 'b' }], () => Buffer.alloc(2048, 'noise'));
+  await t.rejects(noise.readFile('/etc/x'), { code: 'layer-damaged' });
+  const files = new LayeredFiles([join(t.testdir(), 'none')]);
+  await t.rejects(files.readFile('/etc/x'), { name: 'MpuError', why: /ENOENT/ });
+});
+
+await t.test('an interrupt stops the reading', async (t) => {
+  const directory = t.testdir();
+  await writeFile(join(directory, '0'), await tinyTar({ a: 'b' }));
+  const files = new LayeredFiles([join(directory, '0')], AbortSignal.abort('SIGTERM'));
+  await t.rejects(files.readFile('/a'), { code: 'interrupted', exitCode: 143 });
+});

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* GET_PIDS and GET_PID_INFO (gpu_rmapi.c, subdevice_ctrl_gpu_kernel.c), with the driver's own
+ * mistakes. */
+#include "world.h"
+
+#define ID_TYPE_CLASS	   0
+#define ID_TYPE_VGPU_GUEST 1
+#define GARBAGE		   0x6a6b0000u /* slots that the driver leaves as they were */
+
+static bool has_device(struct rmsim_world *world, const struct client *client, uint32_t gpu)
+{
+	const struct object *object;
+
+	for_each_object(world, client, object)
+	{
+		if (object->cls == NV01_DEVICE_0 && object->gpu == gpu)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * NV20_SUBDEVICE_0 and MPS_COMPUTE name kinds of object, wherever in the client; any other class is
+ * one of what runs on a channel of this very GPU.
+ */
+static bool has_class(struct rmsim_world *world, const struct client *client, uint32_t gpu,
+		      uint32_t cls)
+{
+	const struct object *object;
+
+	for_each_object(world, client, object)
+	{
+		if (object->cls != cls || cls == NV01_DEVICE_0)
+			continue;
+		if (cls == NV20_SUBDEVICE_0 || cls == MPS_COMPUTE || object->gpu == gpu)
+			return true;
+	}
+	return false;
+}
+
+static bool listed(const uint8_t *table, uint32_t count, uint32_t pid)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (get_u32(table, 4 * (size_t)i) == pid)
+			return true;
+	}
+	return false;
+}
+
+/* gpuGetProcWithObject(): looks for the global number among numbers that are already translated. */
+uint32_t control_get_pids(struct call *call)
+{
+	struct rmsim_world *world = call->world;
+	uint32_t id_type = get_u32(call->params, 0);
+	uint32_t cls = get_u32(call->params, 4);
+	uint8_t *table = call->params + 12;
+	struct client *client;
+	uint32_t count = 0;
+	uint32_t i;
+
+	if (id_type != ID_TYPE_CLASS && id_type != ID_TYPE_VGPU_GUEST)
+		return NV_ERR_INVALID_ARGUMENT;
+	for (i = 0; i < GET_PIDS_MAX; i++)
+		put_u32(table, 4 * (size_t)i, GARBAGE | i);
+	for_each_client(world, client)
+	{
+		uint32_t pid;
+
+		if (count == GET_PIDS_MAX || id_type == ID_TYPE_VGPU_GUEST)
+			break;
+		if (client->kernel_admin || listed(table, count, client->proc_id) ||
+		    !has_device(world, client, call->gpu->index) ||
+		    !has_class(world, client, call->gpu->index, cls))
+			continue;
+		if (client_convert_pid(world, client, call->ns, &pid))
+			put_u32(table, 4 * (size_t)count++, pid);
+	}
+	put_u32(call->params, 8, count);
+	return NV_OK;
+}
+
+static bool matches(const struct call *call, const struct client *client, uint32_t pid)
+{
+	uint32_t nr = client->proc_id;
+
+	if (call->world->rules->pid_info_in_namespace &&
+	    !client_convert_pid(call->world, client, call->ns, &nr))
+		return false;
+	return nr == pid;
+}
+
+/* gpuFindClientInfoWithPidIterator() for one entry. An unknown process is no error: it just uses
+ * nothing. */
+static void pid_info(struct call *call, uint8_t *entry, uint32_t stride)
+{
+	uint64_t memory[3] = {0, 0, 0};
+	uint32_t pid = get_u32(entry, 0);
+	uint32_t data_size = stride == 72 ? 48 : 24;
+	struct client *client;
+
+	if (stride > 40) {
+		put_u32(entry, 16 + (size_t)data_size, PARTITION_NONE);
+		put_u32(entry, 20 + (size_t)data_size, PARTITION_NONE);
+	}
+	if (get_u32(entry, 4) != 0) {
+		put_u32(entry, 8, NV_ERR_INVALID_ARGUMENT);
+		return;
+	}
+	memset(entry + 16, 0, data_size);
+	if (pid == 0) {
+		put_u32(entry, 8, NV_ERR_INVALID_ARGUMENT);
+		return;
+	}
+	for_each_client(call->world, client)
+	{
+		if (!client->kernel_admin && matches(call, client, pid))
+			client_memory(call->world, client, call->gpu->index, memory);
+	}
+	put_u64(entry, 16, memory[0]);
+	put_u64(entry, 24, memory[1]);
+	put_u64(entry, 32, memory[2]);
+	put_u32(entry, 8, NV_OK);
+}
+
+uint32_t control_get_pid_info(struct call *call)
+{
+	uint32_t stride = (call->size - 8) / PID_INFO_MAX;
+	uint32_t count = get_u32(call->params, 0);
+	uint32_t i;
+
+	if (count == 0 || count > PID_INFO_MAX)
+		return NV_ERR_INVALID_ARGUMENT;
+	for (i = 0; i < count; i++)
+		pid_info(call, call->params + 8 + (size_t)i * stride, stride);
+	return NV_OK;
+}
