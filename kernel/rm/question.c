@@ -221,10 +221,14 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 					 mpu_u32 elements, const mpu_u32 *asked,
 					 const mpu_u32 *hosts)
 {
-	mpu_u8 *array = (mpu_u8 *)params + layout->array;
+	mpu_u32 used = layout->array + elements * layout->stride;
+	mpu_u8 *array = (mpu_u8 *)work->sums + layout->array;
 	int listens = work->release_known && work->release.info_caller;
 	enum mpu_rm_space space = MPU_RM_SPACE_CALLER;
 
+	/* aside, so that a driver or translator that fails on the way leaves no half of it behind
+	 */
+	mpu_rm_copy(work->sums, params, used);
 	sum_threads(ops, work, layout, array, elements, asked, hosts);
 	if (!listens || !any_found(layout, array, elements, hosts)) {
 		if (!ask_by_host(ops, work, layout, params, elements, hosts))
@@ -236,6 +240,7 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 		take_answer(work, layout, array, elements, asked);
 	else
 		hide_strangers(work, layout, array, elements, asked, hosts);
+	mpu_rm_copy(params, work->sums, used);
 	return MPU_RM_EVENT_HANDLED;
 }
 

@@ -66,17 +66,21 @@ static int find_hosts(const struct mpu_rm_ops *ops, struct mpu_rm_work *work)
 static enum mpu_rm_space weigh(const struct mpu_rm_work *work, mpu_u32 own_host, int as_host)
 {
 	mpu_u32 i, unresolved = 0;
-	int as_caller = 0;
+	int as_caller = 0, as_host_alone = 0;
 
 	for (i = 0; i < work->listed; i++) {
+		/* unless it is somebody's PID here, for which the driver may have left the caller
+		 * out */
+		if (work->raw[i] == own_host && !work->host[i])
+			as_host_alone = 1;
 		/* true for any thread of ours */
 		if (own_host && work->host[i] == own_host)
 			as_caller = 1;
 		if (!work->host[i])
 			unresolved++;
 	}
-	if (as_host != as_caller)
-		return as_host ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
+	if (as_host_alone != as_caller)
+		return as_host_alone ? MPU_RM_SPACE_HOST : MPU_RM_SPACE_CALLER;
 	if (work->release_known)
 		return work->release.list_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
 	if (!as_host)

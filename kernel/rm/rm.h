@@ -250,7 +250,7 @@ struct mpu_rm_ops {
 	void *context;
 };
 
-/* Scratch memory of one rewrite, about 70 KB of which small answers touch little. Need not be
+/* Scratch memory of one rewrite, about 85 KB of which small answers touch little. Need not be
  * initialised. */
 struct mpu_rm_work {
 	struct mpu_rm_release release;
@@ -264,6 +264,7 @@ struct mpu_rm_work {
 	mpu_u32 host[MPU_RM_MAX_LIST];
 	mpu_u8 owner[MPU_RM_MAX_INFO];
 	mpu_u64 query[MPU_RM_MAX_INFO_PARAMS / 8 + 1];
+	mpu_u64 sums[MPU_RM_MAX_INFO_PARAMS / 8 + 1];
 };
 
 /*

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { besideEachOther, processBox, squeezeColumns } from '#mpu/lib/demo/columns.js';
 
-t.test('stretches that only fill are shortened, alike in all texts', (t) => {
+void t.test('stretches that only fill are shortened, alike in all texts', (t) => {
   const squeezed = squeezeColumns([
     ['+--------+', '| a    b |'],
     ['+--------+', '| cc   d |'],
@@ -14,7 +14,7 @@ t.test('stretches that only fill are shortened, alike in all texts', (t) => {
   t.end();
 });
 
-t.test('nothing but filler is lost', (t) => {
+void t.test('nothing but filler is lost', (t) => {
   const lines = ['|  0  N/A   N/A      12345   C   train             8192MiB |', '|=========================================================|'];
   const [squeezed = []] = squeezeColumns([lines]);
   t.same(squeezed[0]?.split(/[ |]+/), lines[0]?.split(/[ |]+/));
@@ -22,7 +22,7 @@ t.test('nothing but filler is lost', (t) => {
   t.end();
 });
 
-t.test('two sides', (t) => {
+void t.test('two sides', (t) => {
   const left = { title: 'L', blocks: [['one', 'two'], ['x']] };
   const right = { title: 'RIGHT', blocks: [['1'], ['y', 'z']] };
   t.same(besideEachOther(left, right, 80), ['L     RIGHT', 'one   1', 'two', '', 'x     y', '      z']);
@@ -34,7 +34,7 @@ t.test('two sides', (t) => {
   t.end();
 });
 
-t.test('the process part of a table', (t) => {
+void t.test('the process part of a table', (t) => {
   t.same(processBox('a\n+---+\n| x |\n+---+\n\n+---+\n| Processes: |\n| 1 |\n+---+\n'), ['+---+', '| Processes: |', '| 1 |', '+---+']);
   t.same(processBox('No devices were found\n'), ['No devices were found'], 'as it is, where there is none');
   t.end();

@@ -68,7 +68,7 @@ function checkScene(t: Test, regime: string, scene: Scene): void {
   t.notMatch(scene.after.table + scene.after.monitor, /tenant|40960/, `${regime} with mpu: nothing of the other tenant`);
 }
 
-t.test('the real nvidia-smi shows its own processes', async (t) => {
+void t.test('the real nvidia-smi shows its own processes', async (t) => {
   const programs = await mkdtemp(join(tmpdir(), 'mpu-end-to-end-'));
   t.teardown(() => rm(programs, { recursive: true }));
   for (const name of ['tenant', 'train', 'serve']) await symlink(SIMULATION.process, join(programs, name));
