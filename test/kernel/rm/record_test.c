@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* GET_PROC_ACCOUNTING_INFO: the record of the PID that was asked for, or none. */
+#include <string.h>
+
+#include "guard.h"
+#include "reference.h"
+#include "suites.h"
+#include "tap.h"
+#include "world.h"
+
+#define CMD  MPU_RM_ACCT_GET_PROC_INFO
+#define SIZE 48
+
+static struct world world;
+
+static void populate(enum regime regime, enum knowledge knowledge)
+{
+	static const mpu_u32 records[] = {1041, 1042, 1500, 2000, 42};
+
+	world_init(&world, regime, knowledge);
+	world_process(&world, 1041, 41, 1);
+	world_task(&world, 1042, 1042, 42, 42);
+	world_client(&world, world_task(&world, 1043, 1042, 43, 42), 1);
+	world_process(&world, 2000, 0, 1);
+	/* a stranger whose host PID is a PID here */
+	world_process(&world, 42, 0, 1);
+	memcpy(world.records, records, sizeof(records));
+	world.record_count = 5;
+}
+
+static mpu_u32 ask(mpu_u32 pid, unsigned char *params)
+{
+	memset(params, 0x77, SIZE);
+	fact_store(params, 4, pid);
+	return world_call(&world, CMD, params, SIZE);
+}
+
+static void found(mpu_u32 pid, mpu_u32 host, const char *what)
+{
+	struct guard params = guard_new(SIZE);
+	unsigned char wanted[SIZE];
+
+	memset(wanted, 0x77, SIZE);
+	fact_store(wanted, 4, pid);
+	model_record(wanted, host);
+	is(ask(pid, params.memory), 0, "record, %s, %s: of %s", regime_names[world.regime],
+	   knowledge_names[world.knowledge], what);
+	ok(!memcmp(params.memory, wanted, SIZE) && guard_intact(&params),
+	   "... is its own, with the PID as asked for");
+	guard_free(&params);
+}
+
+static void refused(mpu_u32 pid, const char *what)
+{
+	struct guard params = guard_new(SIZE);
+	mpu_u32 i;
+	int empty = 1, untouched = 1;
+
+	is(ask(pid, params.memory), MPU_NV_ERR_OBJECT_NOT_FOUND, "record, %s, %s: of %s",
+	   regime_names[world.regime], knowledge_names[world.knowledge], what);
+	for (i = 12; i < SIZE; i++) {
+		empty &= params.memory[i] == 0;
+		untouched &= params.memory[i] == 0x77;
+	}
+	ok(empty || untouched, "... holds nothing");
+	is(fact_load(params.memory, 4), pid, "... and the PID that was asked for");
+	guard_free(&params);
+}
+
+/* A host PID of a process inside: its record may be given, a stranger's never. */
+static void by_host_number(void)
+{
+	unsigned char params[SIZE], record[SIZE];
+
+	model_record(record, 1041);
+	ok(ask(1041, params) == MPU_NV_ERR_OBJECT_NOT_FOUND ||
+		   !memcmp(params + 12, record + 12, SIZE - 12),
+	   "record, %s, %s: of a host PID is none or that process's own",
+	   regime_names[world.regime], knowledge_names[world.knowledge]);
+}
+
+static void untouched(const char *what)
+{
+	unsigned char params[SIZE], wanted[SIZE];
+	mpu_u32 status;
+
+	memset(wanted, 0x77, SIZE);
+	fact_store(wanted, 4, 41);
+	status = model_control(&world, CMD, wanted, SIZE);
+	is(ask(41, params), status, "record, %s: status with %s", regime_names[world.regime], what);
+	ok(!memcmp(params, wanted, SIZE), "... and params as the driver left them");
+}
+
+void record_suite(void)
+{
+	enum regime regime;
+	enum knowledge knowledge;
+
+	for (regime = R0; regime < REGIMES; regime++) {
+		for (knowledge = RELEASE_KNOWN; knowledge < KNOWLEDGES; knowledge++) {
+			populate(regime, knowledge);
+			found(41, 1041, "a process");
+			found(42, 1042, "one known by a thread, its PID a stranger's host PID");
+			refused(2000, "a stranger");
+			refused(1500, "a dead stranger");
+			refused(9, "no process");
+			refused(40, "the caller, that has none");
+			by_host_number();
+		}
+		populate(regime, RELEASE_KNOWN);
+		world.host_caller = 1;
+		world.self = 1040;
+		untouched("a caller in the initial namespace");
+		populate(regime, RELEASE_KNOWN);
+		world.translations_left = 0;
+		untouched("no translator");
+		is(world.events[MPU_RM_EVENT_NO_TRANSLATOR], 1, "... and counted");
+		if (regime <= R2) {
+			populate(regime, RELEASE_KNOWN);
+			world.inaccessible = 1;
+			untouched("params that cannot be touched");
+			is(world.translations, 0, "... without a translation");
+		}
+	}
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What libmpu.so is made of: it is loaded into every process of an image, so everything it does not need is left out. */
+import { statSync } from 'node:fs';
+import t from 'tap';
+import { ARCHITECTURES, type Architecture, library, run } from './library.js';
+
+const LARGEST = 16 * 1024;
+const MACHINES: Record<Architecture, RegExp> = {
+  x86_64: /X86-64/,
+  i386: /Intel 80386/,
+  aarch64: /AArch64/,
+};
+/** The largest page of the kernels of an architecture: ld.so refuses a library with a smaller alignment. */
+const PAGES: Record<Architecture, number> = { x86_64: 4096, i386: 4096, aarch64: 65536 };
+
+for (const architecture of ARCHITECTURES) {
+  void t.test(architecture, (t) => {
+    const file = library(architecture);
+    const read = (...options: string[]): string => {
+      const { status, stdout, stderr } = run('readelf', ['--wide', ...options, file], { LC_ALL: 'C' });
+      t.equal(status, 0, `readelf ${options.join(' ')}`, { stderr });
+      return stdout;
+    };
+    const lines = (text: string, pattern: RegExp): string[] => text.split('\n').filter((line) => pattern.test(line));
+
+    const header = read('--file-header');
+    t.match(header, /Type:\s+DYN/, 'a shared object');
+    t.match(header, MACHINES[architecture], 'of this architecture');
+    const { size } = statSync(file);
+    t.ok(size > 0 && size <= LARGEST, `${size} bytes: 16 KB at most`);
+
+    const dynamic = read('--dynamic');
+    t.match(dynamic, /\(SYMTAB\)/, 'has a dynamic section');
+    for (const tag of ['NEEDED', 'TEXTREL', 'INIT', 'INIT_ARRAY', 'FINI', 'FINI_ARRAY', 'PREINIT_ARRAY', 'RPATH', 'RUNPATH']) {
+      t.notMatch(dynamic, new RegExp(`\\(${tag}\\)`), `no ${tag}`);
+    }
+
+    const segments = read('--program-headers');
+    const loads = lines(segments, /^\s*LOAD\s/);
+    t.ok(loads.length > 0 && loads.length <= 2, `${loads.length} mappings: two at most`);
+    for (const load of loads) {
+      t.equal(Number(load.trim().split(/\s+/).at(-1)), PAGES[architecture], 'alignment for the largest pages');
+      t.notMatch(load, /RWE/, 'no segment is writable and executable');
+    }
+    t.match(lines(segments, /GNU_STACK/)[0] ?? '', / RW /, 'the stack is not executable');
+    t.notMatch(segments, /\bTLS\b/, 'no thread-local storage');
+    t.notMatch(segments, /\bINTERP\b/, 'no interpreter');
+
+    const symbols = run('nm', ['--dynamic', '--defined-only', '--format=posix', file]);
+    t.same(lines(symbols.stdout, /./).map((line) => line.split(' ').slice(0, 2)), [['ioctl', 'T']], 'exports ioctl alone');
+    const undefinedSymbols = run('nm', ['--dynamic', '--undefined-only', '--format=posix', file]);
+    t.same(
+      lines(undefinedSymbols.stdout, /./).map((line) => line.split(' ').slice(0, 2)),
+      [['__errno_location', 'w']],
+      'wants errno alone, and can do without',
+    );
+    t.same(
+      lines(read('--relocs'), /R_(X86_64|386|AARCH64)_/).filter(
+        (line) => !/_RELATIVE\b/.test(line) && !/_(GLOB_DA?T|JUMP_SLOT)\s.*\b__errno_location\b/.test(line),
+      ),
+      [],
+      'no relocation costs more than one look-up of errno',
+    );
+    t.notMatch(read('--sections'), /\.(symtab|debug_)/, 'stripped');
+    t.end();
+  });
+}
+
+void t.test('x86-64 keeps shadow stacks on, aarch64 branch protection', (t) => {
+  const notes = (architecture: Architecture): string => run('readelf', ['--notes', '--wide', library(architecture)]).stdout;
+  t.match(notes('x86_64'), /SHSTK/, 'x86-64 feature: SHSTK');
+  t.match(notes('aarch64'), /BTI.*PAC|PAC.*BTI/, 'AArch64 feature: BTI, PAC');
+  t.end();
+});

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** libmpu.so at work under the simulated driver: nothing is left behind, and whatever it lacks, the answer passes through. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { cannotUnshare } from '../rm-sim/session.js';
+import { Container, type List } from './container.js';
+import { built, library } from './library.js';
+
+const isList = (document: unknown): document is List =>
+  typeof document === 'object' && document !== null && 'pids' in document;
+
+void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => {
+  const container = await Container.start();
+  t.teardown(() => container.stop());
+
+  const lists = async (args: string, environment: Record<string, string> = {}): Promise<List[]> => {
+    const { documents, rest, code } = await container.rewriting(args, environment);
+    if (code !== 0 || rest !== '') throw new Error(`rewriting ${args}: exit ${code}: ${rest}`);
+    return documents.filter(isList);
+  };
+  const isRight = (t: Test, list: List | undefined, what: string): void => {
+    t.same(list && { status: list.status, pids: list.pids }, list && { status: 0, pids: container.right(list) }, what);
+  };
+  /** What the driver said: host PIDs, the process outside among them. */
+  const isUntouched = (t: Test, list: List | undefined, what: string): void => {
+    t.equal(list?.status, 0, `${what}: the driver's status`);
+    t.equal(list?.pids.length, 4, `${what}: the driver's four processes`);
+    t.notOk(list?.pids.includes(list.self), `${what}: by their host PIDs`);
+  };
+
+  await t.test('with and without', async (t) => {
+    isRight(t, (await lists('list'))[0], 'right with the library');
+    const { documents } = await container.run(`${built('rewriting')} list`);
+    isUntouched(t, documents.find(isList), 'without it');
+    isUntouched(t, (await lists('list', { MPU_DISABLE: '1' }))[0], 'MPU_DISABLE=1');
+    isRight(t, (await lists('list', { MPU_DISABLE: '0' }))[0], 'MPU_DISABLE=0 disables nothing');
+    isRight(t, (await lists('list', { MPU_DISABLE: '' }))[0], 'nor does an empty one');
+    isRight(t, (await lists('wrapped'))[0], 'a control inside the XFER escape');
+    const { documents: wrapped } = await container.run(`${built('rewriting')} wrapped`);
+    isUntouched(t, wrapped.find(isList), 'which, without, says the same as the bare one');
+    const { rest } = await container.rewriting('list', { MPU_DEBUG: '1' });
+    t.equal(rest, 'libmpu: control 0x2080018d, 0x00000ee4 bytes: handled', 'MPU_DEBUG=1 says so');
+  });
+
+  await t.test('ten thousand controls leave nothing behind', async (t) => {
+    const { documents, rest } = await container.rewriting('leaks');
+    t.equal(rest, '', 'no error');
+    t.equal(documents.length, 3, 'three documents');
+    isRight(t, documents.find(isList), 'the first list');
+    t.same(documents[1], { descriptors: 0, mappings: 0, failed: 0 }, 'no descriptor, no mapping');
+    isRight(t, documents.filter(isList)[1], 'the last list');
+  });
+
+  await t.test('nothing to be had', async (t) => {
+    const descriptors = await lists('descriptors');
+    isUntouched(t, descriptors[0], 'no descriptor left');
+    isRight(t, descriptors[1], 'and right again when there are some');
+    const memory = await lists('memory');
+    isUntouched(t, memory[0], 'no memory left');
+    isRight(t, memory[1], 'and right again when there is some');
+    for (const [name, number] of [['openat', 257], ['mmap', 9]] as const) {
+      const refused = await lists(`refuse ${number}`);
+      isRight(t, refused[0], `right before ${name} is refused`);
+      isUntouched(t, refused[1], `${name} refused by a filter`);
+    }
+  });
+
+  await t.test('no usable PID namespace file', async (t) => {
+    const at = (name: string): string => join(container.session.directory, name);
+    writeFileSync(at('regular'), '');
+    mkdirSync(at('directory'));
+    spawnSync('mkfifo', [at('fifo')]);
+    const places: Record<string, string> = {
+      'a path that is not there': at('missing'),
+      'a path that cannot be': `${at('regular')}/below`,
+      'a regular file': at('regular'),
+      'a FIFO, which must not hang': at('fifo'),
+      'a directory': at('directory'),
+      'the null device': '/dev/null',
+      'a namespace of another kind': '/proc/self/ns/net',
+      "the container's own namespace": '/proc/self/ns/pid',
+      'no default path': '',
+      'a path too long': `/${'x'.repeat(5000)}`,
+    };
+    for (const [what, MPU_PIDNS] of Object.entries(places)) {
+      isUntouched(t, (await lists('list', { MPU_PIDNS }))[0], what);
+    }
+  });
+
+  await t.test('params that cannot be touched', async (t) => {
+    const { documents: without } = await container.run(`${built('rewriting')} pointers`);
+    const { documents, rest, code } = await container.rewriting('pointers');
+    t.equal(code, 0, 'no crash', { rest });
+    t.equal(without.length, 10, 'ten attempts');
+    t.same(documents, without, "each with the driver's own status and errno");
+  });
+
+  await t.test('threads that list while others fork', async (t) => {
+    const { documents, rest } = await container.rewriting('storm');
+    t.equal(rest, '', 'no error');
+    isRight(t, documents.find(isList), 'the list to compare with');
+    t.same(documents[1], { wrong: 0, children: 0 }, 'no list is ever wrong, in threads or children');
+  });
+
+  await t.test('libraries loaded at run time', async (t) => {
+    const ask = async (way: string): Promise<string> =>
+      (
+        await container.run(`${built('loader')} ${way} ${built('plugin.so')}`, {
+          LD_PRELOAD: library('x86_64'),
+          MPU_PIDNS: '/proc/self/fd/7',
+        })
+      ).rest;
+    t.equal(await ask('dlopen'), '3', 'dlopen: the processes inside');
+    t.equal(await ask('deepbind'), '4', 'RTLD_DEEPBIND: all (limit)');
+    t.equal(await ask('dlmopen'), '4', 'dlmopen: all (limit)');
+  });
+});
