@@ -28,7 +28,8 @@ static const char *meaning(enum mpu_rm_event event)
 	case MPU_RM_EVENT_HOST_CALLER:
 		return "left alone: this is the host's PID namespace";
 	case MPU_RM_EVENT_NO_TRANSLATOR:
-		return "left alone: nothing here translates PIDs (no usable /run/mpu/pidns)";
+		return "left alone: nothing here translates PIDs (mpu.ko is not loaded, and no "
+		       "usable /run/mpu/pidns)";
 	case MPU_RM_EVENT_UNKNOWN_LAYOUT:
 		return "left alone: unknown size of its parameters";
 	default:
@@ -38,7 +39,7 @@ static const char *meaning(enum mpu_rm_event event)
 
 void mpu_debug(mpu_u32 cmd, mpu_u32 size, enum mpu_rm_event event)
 {
-	char line[160], *end = line;
+	char line[192], *end = line;
 
 	end = put(end, "libmpu: control 0x");
 	end = put_hex(end, cmd);

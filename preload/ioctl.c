@@ -30,7 +30,7 @@ static int context_translate(void *data, enum mpu_rm_direction direction, const 
 {
 	const struct context *context = data;
 
-	return context->resolver.translate(context->resolver.fd, direction, in, out, count);
+	return context->resolver.translate(&context->resolver, direction, in, out, count);
 }
 
 static mpu_u32 context_control(void *data, mpu_u32 cmd, void *params, mpu_u32 size)

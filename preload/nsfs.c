@@ -21,8 +21,8 @@
 #define NS_GET_TGID_FROM_PIDNS 0x8004b707u /* PID there to thread group id here */
 #define NS_GET_TGID_IN_PIDNS   0x8004b709u /* PID here to thread group id there */
 
-static int nsfs_translate(int fd, enum mpu_rm_direction direction, const mpu_u32 *in, mpu_u32 *out,
-			  mpu_u32 count)
+static int nsfs_translate(const struct mpu_resolver *resolver, enum mpu_rm_direction direction,
+			  const mpu_u32 *in, mpu_u32 *out, mpu_u32 count)
 {
 	unsigned long request =
 		direction == MPU_RM_TO_HOST ? NS_GET_TGID_IN_PIDNS : NS_GET_TGID_FROM_PIDNS;
@@ -39,7 +39,7 @@ static int nsfs_translate(int fd, enum mpu_rm_direction direction, const mpu_u32
 			out[i] = out[i - 1];
 			continue;
 		}
-		result = mpu_sys_ioctl(fd, request, in[i]);
+		result = mpu_sys_ioctl(resolver->fd, request, in[i]);
 		if (result > 0)
 			out[i] = (mpu_u32)result;
 		else if (result != -MPU_ESRCH)

@@ -12,10 +12,14 @@
  */
 struct mpu_resolver {
 	int fd;
+	mpu_u16 family; /* of netlink */
 	/* As mpu_rm_ops.translate. */
-	int (*translate)(int fd, enum mpu_rm_direction direction, const mpu_u32 *in, mpu_u32 *out,
-			 mpu_u32 count);
+	int (*translate)(const struct mpu_resolver *resolver, enum mpu_rm_direction direction,
+			 const mpu_u32 *in, mpu_u32 *out, mpu_u32 count);
 };
+
+/* mpu.ko. Returns false when it is not loaded, or netlink is refused. */
+int mpu_netlink_resolver_open(struct mpu_resolver *resolver);
 
 /* Linux 6.11 and later: the host's PID namespace file. Returns false when there is none. */
 int mpu_nsfs_resolver_open(struct mpu_resolver *resolver,

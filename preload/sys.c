@@ -53,3 +53,55 @@ int mpu_sys_is_inode(int fd, mpu_u32 inode)
 	return mpu_syscall4(MPU_NR_fstat, fd, (long)stat, 0, 0) == 0 &&
 	       mpu_rm_load32(stat, MPU_STAT_INODE) == inode;
 }
+
+#if defined(__i386__)
+/* The calls of their own came with Linux 4.3. */
+#define SOCKETCALL_SOCKET  1
+#define SOCKETCALL_SENDMSG 16
+#define SOCKETCALL_RECVMSG 17
+
+static long socket_call(long call, long a, long b, long c)
+{
+	long arguments[3] = {a, b, c};
+
+	return mpu_syscall4(MPU_NR_socketcall, call, (long)arguments, 0, 0);
+}
+#else
+#define SOCKETCALL_SOCKET  MPU_NR_socket
+#define SOCKETCALL_SENDMSG MPU_NR_sendmsg
+#define SOCKETCALL_RECVMSG MPU_NR_recvmsg
+
+static long socket_call(long call, long a, long b, long c)
+{
+	return mpu_syscall4(call, a, b, c, 0);
+}
+#endif
+
+static long message_call(long call, int fd, struct mpu_iovec *parts, unsigned long count, int flags)
+{
+	struct mpu_message message;
+
+	message.name = 0;
+	message.name_size = 0;
+	message.parts = parts;
+	message.part_count = count;
+	message.control = 0;
+	message.control_size = 0;
+	message.flags = 0;
+	return socket_call(call, fd, (long)&message, flags);
+}
+
+long mpu_sys_socket(int domain, int type, int protocol)
+{
+	return socket_call(SOCKETCALL_SOCKET, domain, type, protocol);
+}
+
+long mpu_sys_sendmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags)
+{
+	return message_call(SOCKETCALL_SENDMSG, fd, parts, count, flags);
+}
+
+long mpu_sys_recvmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags)
+{
+	return message_call(SOCKETCALL_RECVMSG, fd, parts, count, flags);
+}

@@ -32,6 +32,9 @@
 #define MPU_NR_rt_sigprocmask 14
 #define MPU_NR_ioctl	      16
 #define MPU_NR_getpid	      39
+#define MPU_NR_socket	      41
+#define MPU_NR_sendmsg	      46
+#define MPU_NR_recvmsg	      47
 #define MPU_NR_openat	      257
 #define MPU_STAT_INODE	      8
 #define MPU_STAT_MODE	      24
@@ -63,6 +66,9 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_fstat	      80
 #define MPU_NR_rt_sigprocmask 135
 #define MPU_NR_getpid	      172
+#define MPU_NR_socket	      198
+#define MPU_NR_sendmsg	      211
+#define MPU_NR_recvmsg	      212
 #define MPU_NR_munmap	      215
 #define MPU_NR_mmap	      222
 #define MPU_STAT_INODE	      8
@@ -98,6 +104,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_mmap                                                                                \
 	90 /* the old one, whose arguments lie in memory: only four fit the registers used here */
 #define MPU_NR_munmap	      91
+#define MPU_NR_socketcall     102
 #define MPU_NR_rt_sigprocmask 175
 #define MPU_NR_fstat	      197 /* fstat64 */
 #define MPU_NR_openat	      295
@@ -169,6 +176,26 @@ static inline void mpu_sys_unmap(void *address, unsigned long size)
 {
 	mpu_syscall4(MPU_NR_munmap, (long)address, (long)size, 0, 0);
 }
+
+/* struct iovec and struct msghdr, as the kernel has them */
+struct mpu_iovec {
+	void *base;
+	unsigned long size;
+};
+
+struct mpu_message {
+	void *name;
+	int name_size;
+	struct mpu_iovec *parts;
+	unsigned long part_count;
+	void *control;
+	unsigned long control_size;
+	int flags;
+};
+
+long mpu_sys_socket(int domain, int type, int protocol);
+long mpu_sys_sendmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags);
+long mpu_sys_recvmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags);
 
 /*
  * Whether size bytes can be read and written, found out without a fault: rt_sigprocmask reads and
