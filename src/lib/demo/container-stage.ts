@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The demo in containers: a Debian image with the real nvidia-smi in it, and the same image injected. */
-import { access, mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from '../download-cache.js';
@@ -9,8 +9,9 @@ import type { NvidiaClient } from '../nvidia-clients.js';
 import { runProcess } from '../run-process.js';
 import { shellQuote, SIMULATION, type Stage } from './scene.js';
 
-const BASE_IMAGE = 'localhost/mpu-demo:latest';
-const INJECTED_IMAGE = 'localhost/mpu-demo:latest-mpu';
+/** The image that is injected. */
+export const BASE_IMAGE = 'localhost/mpu-demo:latest';
+const INJECTED_IMAGE = `${BASE_IMAGE}-mpu`;
 
 /** Runs a program of the demo; rejects with what it said when it fails. */
 async function command(file: string, ...args: string[]): Promise<string> {
@@ -58,11 +59,22 @@ function suite(): string {
   return name;
 }
 
-/** Makes the file system of the base image, once: `directory`/base-VERSION.tar. */
-async function baseArchive(directory: string, client: NvidiaClient, library: string): Promise<string> {
+/** When a file was last written, in milliseconds since 1970; 0 when there is none. */
+async function writtenAt(path: string): Promise<number> {
+  return stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+}
+
+/** Makes the base image of a Debian with the client and the programs of the simulation in it, unless it is there. */
+async function makeBaseImage(directory: string, client: NvidiaClient): Promise<void> {
   const path = join(directory, `base-${client.version}.tar`);
-  const present = await access(path).then(() => true, () => false);
-  if (present) return path;
+  if ((await writtenAt(path)) > (await writtenAt(SIMULATION.process))) {
+    const present = await runProcess('podman', ['image', 'exists', BASE_IMAGE]);
+    if (present.status === 0) return;
+  }
+  const library = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/libnvidia-ml.so.1`;
   const aside = `${path}.part.tar`;
   const upload = (from: string, to: string): string => `--customize-hook=upload ${shellQuote(from)} ${to}`;
   const programs = ['/usr/bin/nvidia-smi', ...['train', 'serve'].map((name) => `/usr/local/bin/${name}`)];
@@ -78,7 +90,7 @@ async function baseArchive(directory: string, client: NvidiaClient, library: str
     aside,
   );
   await rename(aside, path);
-  return path;
+  await command('podman', 'import', '--quiet', path, BASE_IMAGE);
 }
 
 /**
@@ -96,9 +108,7 @@ export async function containerStage(
   await usePrivatePodman(directory);
   await withLock(join(directory, 'lock'), async () => {
     progress('making a Debian image with nvidia-smi in it');
-    const triplet = await command('dpkg-architecture', '-qDEB_HOST_MULTIARCH').catch(() => `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`);
-    const archive = await baseArchive(directory, client, `/usr/lib/${triplet}/libnvidia-ml.so.1`);
-    await command('podman', 'import', '--quiet', archive, BASE_IMAGE);
+    await makeBaseImage(directory, client);
     progress(`mpu inject ${BASE_IMAGE}`);
     await inject(BASE_IMAGE, { engine: 'podman', force: true });
     progress('trying a container');
