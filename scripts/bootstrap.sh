@@ -45,7 +45,7 @@ test_packages=(
 	/usr/bin/strace:strace
 )
 # Their files lie where only the package manager knows.
-test_libraries=(libc6-dev-i386 libclang-rt-dev)
+test_libraries=(libc6-dev-i386 libc6-dev-arm64-cross libclang-rt-dev)
 
 say() { printf 'mpu: %s\n' "$*" >&2; }
 
@@ -91,14 +91,28 @@ install_node_packages() {
 	touch node_modules/.package-lock.json
 }
 
+# Runs a step whose output matters only when it fails.
+quietly() {
+	local log
+	log=$(mktemp)
+	if ! "$@" >"$log" 2>&1; then
+		cat "$log" >&2
+		rm -f "$log"
+		return 1
+	fi
+	rm -f "$log"
+}
+
 build() {
 	say "building"
-	[[ -f build/CMakeCache.txt ]] || cmake -S . -B build >/dev/null
+	# What CMake found out about this machine is looked at anew: packages may have come since.
+	rm -f build/CMakeCache.txt
+	quietly cmake -S . -B build
 	if [[ $goal == test ]]; then
-		cmake --build build -j "$(nproc)" >/dev/null
+		quietly cmake --build build -j "$(nproc)"
 		npx tsc -b test
 	else
-		cmake --build build -j "$(nproc)" --target mpu_libraries rm-sim gpu-process >/dev/null
+		quietly cmake --build build -j "$(nproc)" --target mpu_libraries rm-sim gpu-process
 		npx tsc -b
 	fi
 	chmod +x dist/cli.js
