@@ -21,6 +21,7 @@ build_packages=(
 )
 demo_packages=(
 	/usr/bin/unshare:util-linux
+	/usr/bin/mount:mount
 	/usr/bin/dpkg-deb:dpkg
 	/usr/bin/podman:podman
 	/usr/sbin/runc:runc
