@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The demo in containers: a Debian image with the real nvidia-smi in it, and the same image injected. */
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from '../download-cache.js';
 import { inject } from '../inject.js';
@@ -18,6 +18,14 @@ async function command(file: string, ...args: string[]): Promise<string> {
   const result = await runProcess(file, args);
   if (result.status !== 0) throw new Error(`${file} ${args[0] ?? ''}: ${result.stderr.trim().split('\n').slice(-3).join(' ')}`);
   return result.stdout.toString().trim();
+}
+
+/** The initial PID namespace (PROC_PID_INIT_INO), the only one that libmpu.so takes for the host's unasked. */
+const INITIAL_PIDNS = 'pid:[4026531836]';
+
+/** What podman needs besides, where this machine is a container itself: there its namespace stands for the host's. */
+export function nestedHostOptions(): string[] {
+  return readlinkSync('/proc/self/ns/pid') === INITIAL_PIDNS ? [] : ['--env=MPU_PIDNS=/run/mpu/pidns'];
 }
 
 /** podman's own limits, which a container cannot exceed without CAP_SYS_RESOURCE, are at least these nearly everywhere. */
@@ -121,6 +129,6 @@ export async function containerStage(
     around: ['unshare', '--mount', '--propagation', 'private'],
     prepare: `touch ${shellQuote(pidns)}; mount --bind /proc/self/ns/pid ${shellQuote(pidns)}`,
     before: [...run, BASE_IMAGE],
-    after: [...run, `--volume=${pidns}:/run/mpu/pidns:ro`, INJECTED_IMAGE],
+    after: [...run, ...nestedHostOptions(), `--volume=${pidns}:/run/mpu/pidns:ro`, INJECTED_IMAGE],
   };
 }
