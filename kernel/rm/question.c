@@ -7,16 +7,6 @@
 #include "question.h"
 #include "regime.h"
 
-static int is_listed(const struct mpu_rm_work *work, mpu_u32 pid)
-{
-	mpu_u32 i;
-
-	for (i = 0; i < work->listed; i++)
-		if (work->raw[i] == pid)
-			return 1;
-	return 0;
-}
-
 static int raw_seen_before(const struct mpu_rm_work *work, mpu_u32 j)
 {
 	mpu_u32 i;
@@ -113,7 +103,7 @@ static void hide_strangers(const struct mpu_rm_work *work, const struct mpu_rm_l
 	mpu_u32 i;
 
 	for (i = 0; i < elements; i++)
-		if (asked[i] && !hosts[i] && !is_listed(work, asked[i]))
+		if (asked[i] && !hosts[i] && !mpu_rm_is_listed(work, asked[i]))
 			mpu_rm_info_clear(layout, array, i);
 }
 

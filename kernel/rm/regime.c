@@ -38,7 +38,7 @@ static void list_all(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, mpu
 	mpu_rm_gather(layout, params + layout->array, work->listed, work->raw);
 }
 
-static int listed(const struct mpu_rm_work *work, mpu_u32 pid)
+int mpu_rm_is_listed(const struct mpu_rm_work *work, mpu_u32 pid)
 {
 	mpu_u32 i;
 
@@ -98,8 +98,8 @@ int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	list_all(ops, work, layout->cmd);
 	if (!mpu_rm_translate_one(ops, MPU_RM_TO_HOST, ops->self, &own_host))
 		return 0;
-	as_host = own_host && listed(work, own_host);
-	as_caller = listed(work, ops->self);
+	as_host = own_host && mpu_rm_is_listed(work, own_host);
+	as_caller = mpu_rm_is_listed(work, ops->self);
 	if (as_host != as_caller && work->release_known && as_caller == work->release.list_caller) {
 		*space = as_caller ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
 		return !with_hosts || !as_caller || find_hosts(ops, work);

@@ -24,4 +24,7 @@ int mpu_rm_translate_one(const struct mpu_rm_ops *ops, enum mpu_rm_direction dir
 int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		      const struct mpu_rm_layout *layout, int with_hosts, enum mpu_rm_space *space);
 
+/* Whether work->raw has this number. */
+int mpu_rm_is_listed(const struct mpu_rm_work *work, mpu_u32 pid);
+
 #endif
