@@ -32,26 +32,37 @@ int mpu_sys_accessible(void *memory, mpu_u32 size)
 	return word_accessible(last);
 }
 
-#define STAT_SIZE    144 /* the largest of the three architectures */
+#define STAT_WORDS   36 /* the largest of the three architectures: 144 bytes */
 #define MODE_TYPE    0170000u
 #define MODE_CHARDEV 0020000u
 
+/*
+ * The buffer is written to first: where a supervisor answers system calls it cannot grow our stack,
+ * and a caller with large buffers of its own can have left us on a page that nobody has touched.
+ */
+static int get_stat(int fd, mpu_u32 *stat)
+{
+	int i;
+
+	for (i = 0; i < STAT_WORDS; i++)
+		stat[i] = 0;
+	return mpu_syscall4(MPU_NR_fstat, fd, (long)stat, 0, 0) == 0;
+}
+
 int mpu_sys_is_device(int fd, mpu_u32 major, mpu_u32 minor)
 {
-	mpu_u64 stat[STAT_SIZE / 8];
+	mpu_u32 stat[STAT_WORDS];
 
-	if (mpu_syscall4(MPU_NR_fstat, fd, (long)stat, 0, 0) < 0)
-		return 0;
-	return (mpu_rm_load32(stat, MPU_STAT_MODE) & MODE_TYPE) == MODE_CHARDEV &&
+	return get_stat(fd, stat) &&
+	       (mpu_rm_load32(stat, MPU_STAT_MODE) & MODE_TYPE) == MODE_CHARDEV &&
 	       mpu_rm_load32(stat, MPU_STAT_RDEV) == (major << 8 | minor);
 }
 
 int mpu_sys_is_inode(int fd, mpu_u32 inode)
 {
-	mpu_u64 stat[STAT_SIZE / 8];
+	mpu_u32 stat[STAT_WORDS];
 
-	return mpu_syscall4(MPU_NR_fstat, fd, (long)stat, 0, 0) == 0 &&
-	       mpu_rm_load32(stat, MPU_STAT_INODE) == inode;
+	return get_stat(fd, stat) && mpu_rm_load32(stat, MPU_STAT_INODE) == inode;
 }
 
 #if defined(__i386__)

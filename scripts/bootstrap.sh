@@ -31,7 +31,6 @@ demo_packages=(
 test_packages=(
 	/usr/bin/gcc:gcc
 	/usr/bin/g++:g++
-	/usr/bin/clang-format:clang-format
 	/usr/bin/shellcheck:shellcheck
 	/usr/bin/valgrind:valgrind
 	/usr/bin/python3:python3
@@ -45,6 +44,10 @@ test_packages=(
 	/usr/bin/setpriv:util-linux
 	/usr/bin/strace:strace
 )
+# Debian 12 and Ubuntu have docker's command in docker.io.
+if apt-cache show docker-cli >/dev/null 2>&1; then
+	test_packages+=(/usr/bin/docker:docker-cli)
+fi
 # Their files lie where only the package manager knows.
 test_libraries=(libc6-dev-i386 libc6-dev-arm64-cross libclang-rt-dev)
 

@@ -86,7 +86,7 @@ ${commands.replaceAll('team/train', 'localhost/team/train')}`;
     const file = join(bin, 'Dockerfile');
     writeFileSync(file, snippet.replace(/^FROM .*$/m, `FROM ${BASE_IMAGE}`));
     const built = run(`
-podman build --quiet --tag localhost/mpu-snippet --file ${shellQuote(file)} .
+podman build --quiet --network=none --tag localhost/mpu-snippet --file ${shellQuote(file)} .
 podman run --rm --network=none localhost/mpu-snippet cat /etc/ld.so.preload /proc/self/maps`);
     t.equal(built.status, 0, built.output);
     t.match(built.output, '/usr/lib/mpu/$LIB/libmpu.so');

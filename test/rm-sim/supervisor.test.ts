@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The supervisor: what clients see of files, errors and statuses, and that nothing they do stops it. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 import { sampleLayout } from './expect.js';
 import { cannotUnshare, hostNamespace, globalPid, program, Session } from './session.js';
@@ -185,7 +187,14 @@ await t.test('exit status and signals', (t) => {
 
 await t.test('an unprivileged user', { skip: cannotUnshare }, (t) => {
   const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', 'sh', '-c'];
-  const script = `cd / && exec ${program('rm-sim')} -- sh -c '${program('probe')} pids 0x2080; ${program('probe')} rcerr 0'`;
+  // The checkout may lie where that user cannot go.
+  const place = mkdtempSync(join(tmpdir(), 'rm-sim-'));
+  t.teardown(() => {
+    rmSync(place, { recursive: true });
+  });
+  chmodSync(place, 0o755);
+  for (const name of ['rm-sim', 'probe']) copyFileSync(program(name), join(place, name));
+  const script = `cd ${place} && exec ./rm-sim -- sh -c './probe pids 0x2080; ./probe rcerr 0'`;
   const result = spawnSync(user[0] ?? '', [...user.slice(1), script], { encoding: 'utf8' });
   t.equal(result.status, 0, result.stderr);
   const lines = result.stdout.split('\n');
