@@ -9,14 +9,13 @@
 #include <net/genetlink.h>
 
 #ifndef HAS_GENL_REQ_ATTR_CHECK
-#define GENL_REQ_ATTR_CHECK(info, attr) ({				\
-	const struct genl_info *__info = (info);			\
-	int __missing = !__info->attrs[attr];				\
-									\
-	if (__missing)							\
-		NL_SET_ERR_MSG(__info->extack, "missing " #attr);	\
-	__missing;							\
-})
+static inline bool GENL_REQ_ATTR_CHECK(const struct genl_info *info, int attribute)
+{
+	if (info->attrs[attribute])
+		return false;
+	NL_SET_ERR_MSG(info->extack, "a required attribute is missing");
+	return true;
+}
 #endif
 
 #endif

@@ -48,7 +48,8 @@ static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
 		return -EINVAL;
 	pids = info->attrs[MPU_A_PIDS];
 	if (nla_len(pids) == 0 || nla_len(pids) % sizeof(u32) != 0) {
-		NL_SET_ERR_MSG_ATTR(info->extack, pids, "not a whole number of 32-bit ids, or none");
+		NL_SET_ERR_MSG_ATTR(info->extack, pids,
+				    "not a whole number of 32-bit ids, or none");
 		return -EINVAL;
 	}
 	count = nla_len(pids) / sizeof(u32);
@@ -112,8 +113,7 @@ static int mpu_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!reply)
 		return -ENOMEM;
 	header = genlmsg_put_reply(reply, info, &mpu_family, 0, MPU_CMD_GET);
-	if (!header ||
-	    nla_put_string(reply, MPU_A_MODULE_VERSION, MPU_VERSION) ||
+	if (!header || nla_put_string(reply, MPU_A_MODULE_VERSION, MPU_VERSION) ||
 	    nla_put_u32(reply, MPU_A_ABI_VERSION, MPU_ABI_VERSION) ||
 	    nla_put_u32(reply, MPU_A_FEATURES, MPU_FEATURE_TRANSLATE) ||
 	    nla_put_u32(reply, MPU_A_MAX_PIDS, MPU_MAX_PIDS) ||
@@ -150,7 +150,7 @@ static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 static const struct nla_policy mpu_translate_policy[MPU_A_PIDS + 1] = {
-	[MPU_A_PIDS] = { .type = NLA_BINARY, .len = MPU_MAX_PIDS * sizeof(u32) },
+	[MPU_A_PIDS] = {.type = NLA_BINARY, .len = MPU_MAX_PIDS * sizeof(u32)},
 };
 
 /* No attribute at all: one without a type is refused. */
@@ -162,39 +162,39 @@ static const struct nla_policy mpu_set_policy[MPU_A_INTERCEPT + 1] = {
 
 static const struct genl_ops mpu_ops[] = {
 	{
-		.cmd		= MPU_CMD_TO_NS,
-		.doit		= mpu_to_ns_doit,
-		.policy		= mpu_translate_policy,
-		.maxattr	= ARRAY_SIZE(mpu_translate_policy) - 1,
+		.cmd = MPU_CMD_TO_NS,
+		.doit = mpu_to_ns_doit,
+		.policy = mpu_translate_policy,
+		.maxattr = ARRAY_SIZE(mpu_translate_policy) - 1,
 	},
 	{
-		.cmd		= MPU_CMD_TO_HOST,
-		.doit		= mpu_to_host_doit,
-		.policy		= mpu_translate_policy,
-		.maxattr	= ARRAY_SIZE(mpu_translate_policy) - 1,
+		.cmd = MPU_CMD_TO_HOST,
+		.doit = mpu_to_host_doit,
+		.policy = mpu_translate_policy,
+		.maxattr = ARRAY_SIZE(mpu_translate_policy) - 1,
 	},
 	{
-		.cmd		= MPU_CMD_GET,
-		.doit		= mpu_get_doit,
-		.policy		= mpu_get_policy,
-		.maxattr	= ARRAY_SIZE(mpu_get_policy) - 1,
+		.cmd = MPU_CMD_GET,
+		.doit = mpu_get_doit,
+		.policy = mpu_get_policy,
+		.maxattr = ARRAY_SIZE(mpu_get_policy) - 1,
 	},
 	{
-		.cmd		= MPU_CMD_SET,
-		.doit		= mpu_set_doit,
-		.policy		= mpu_set_policy,
-		.maxattr	= ARRAY_SIZE(mpu_set_policy) - 1,
+		.cmd = MPU_CMD_SET,
+		.doit = mpu_set_doit,
+		.policy = mpu_set_policy,
+		.maxattr = ARRAY_SIZE(mpu_set_policy) - 1,
 	},
 };
 
 static struct genl_family mpu_family __ro_after_init = {
-	.name		= MPU_FAMILY_NAME,
-	.version	= MPU_ABI_VERSION,
-	.netnsok	= true,
-	.parallel_ops	= true,
-	.ops		= mpu_ops,
-	.n_ops		= ARRAY_SIZE(mpu_ops),
-	.module		= THIS_MODULE,
+	.name = MPU_FAMILY_NAME,
+	.version = MPU_ABI_VERSION,
+	.netnsok = true,
+	.parallel_ops = true,
+	.ops = mpu_ops,
+	.n_ops = ARRAY_SIZE(mpu_ops),
+	.module = THIS_MODULE,
 };
 
 int __init mpu_netlink_init(void)

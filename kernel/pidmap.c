@@ -1,10 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/bitmap.h>
+#include <linux/idr.h>
+#include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "pidmap.h"
+
+/* Ids looked up in one critical section, so that the longest list delays no grace period. */
+#define IDS_PER_SECTION 256u
+
+/*
+ * A container with a few processes asks about a GPU's hundreds, and nearly all of them are not its
+ * own. A look at the few first, one bit for each, spares a lookup for nearly all of the hundreds.
+ */
+#define SIEVE_BITS  4096u
+#define SIEVE_WORTH 64u /* ids in a list that make up for preparing the sieve */
+
+/*
+ * Sets the bits of all ids of namespace from that are visible in namespace to, or returns false
+ * when there are more than limit.
+ */
+static bool fill_sieve(unsigned long *sieve, struct pid_namespace *from, struct pid_namespace *to,
+		       unsigned int limit)
+{
+	unsigned int visible = 0;
+	struct pid *pid;
+	int id;
+
+	bitmap_zero(sieve, SIEVE_BITS);
+	rcu_read_lock();
+	idr_for_each_entry(&to->idr, pid, id) {
+		if (++visible > limit)
+			break;
+		__set_bit((u32)pid_nr_ns(pid, from) % SIEVE_BITS, sieve);
+	}
+	rcu_read_unlock();
+	return visible <= limit;
+}
 
 static u32 translate_one(struct pid_namespace *from, struct pid_namespace *to, u32 id)
 {
@@ -21,8 +56,8 @@ static u32 translate_one(struct pid_namespace *from, struct pid_namespace *to, u
 		return (u32)pid_nr_ns(pid, to);
 
 	/*
-	 * A thread's id; a process found by it may since have ended, then it has no id any more. An
-	 * id that lives on only as that of a process group or session has no task of its own.
+	 * A thread's id. Its process may have ended since, and then has none. An id that lives on
+	 * only as that of a process group or session has no task of its own.
 	 */
 	task = pid_task(pid, PIDTYPE_PID);
 	return task ? (u32)task_tgid_nr_ns(task, to) : 0;
@@ -31,19 +66,26 @@ static u32 translate_one(struct pid_namespace *from, struct pid_namespace *to, u
 unsigned int mpu_pidmap_translate(struct pid_namespace *from, struct pid_namespace *to,
 				  const u32 *in, u32 *out, unsigned int count)
 {
+	DECLARE_BITMAP(sieve, SIEVE_BITS);
+	bool sieved = count >= SIEVE_WORTH && to->level > from->level &&
+		      fill_sieve(sieve, from, to, count / 4);
 	unsigned int hidden = 0;
-	unsigned int i;
+	unsigned int i = 0;
 
-	for (i = 0; i < count; i++) {
-		u32 id = in[i];
+	while (i < count) {
+		unsigned int end = min(count, i + IDS_PER_SECTION);
 
-		/* One critical section an id, so that the longest list delays no grace period. */
 		rcu_read_lock();
-		id = translate_one(from, to, id);
+		for (; i < end; i++) {
+			/* A process younger than the sieve was not there when its id was asked for.
+			 */
+			if (sieved && !test_bit(in[i] % SIEVE_BITS, sieve))
+				out[i] = 0;
+			else
+				out[i] = translate_one(from, to, in[i]);
+			hidden += !out[i];
+		}
 		rcu_read_unlock();
-
-		hidden += !id;
-		out[i] = id;
 	}
 	return hidden;
 }

@@ -43,6 +43,16 @@ test_packages=(
 	/usr/bin/script:bsdutils
 	/usr/bin/setpriv:util-linux
 	/usr/bin/strace:strace
+	/usr/bin/qemu-system-x86_64:qemu-system-x86
+	/usr/bin/qemu-system-aarch64:qemu-system-arm
+	/usr/bin/aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+	/usr/bin/sparse:sparse
+	/usr/bin/bc:bc
+	/usr/bin/perl:perl
+	/usr/bin/xz:xz-utils
+	/usr/bin/git:git
+	/usr/include/libelf.h:libelf-dev
+	/usr/lib/python3/dist-packages/yaml/__init__.py:python3-yaml
 )
 # Debian 12 and Ubuntu have docker's command in docker.io.
 if apt-cache show docker-cli >/dev/null 2>&1; then

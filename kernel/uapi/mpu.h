@@ -41,24 +41,25 @@
  *     request
  *       MPU_A_INTERCEPT: __u32, MPU_INTERCEPT_OFF or MPU_INTERCEPT_ON
  *     reply
- *       none (an acknowledgement when NLM_F_ACK asks for it)
+ *       none (an acknowledgment when NLM_F_ACK asks for it)
  *
  *     EPERM: the caller lacks CAP_SYS_ADMIN in the initial user namespace or is not in the initial
  *     PID namespace. EOPNOTSUPP: the intercept state is MPU_INTERCEPT_ABSENT.
  *
  * Attributes that a request does not list are refused with EINVAL. Refusals carry an extended
- * acknowledgement (NETLINK_EXT_ACK) that says why.
+ * acknowledgment (NETLINK_EXT_ACK) that says why.
  *
- * Numbers here are never changed or reused. What is new goes to the end of its enum and is announced
- * by a bit in enum mpu_feature; MPU_ABI_VERSION grows when the meaning of anything old changes.
+ * Numbers here are never changed or reused. What is new goes to the end of its enum and is
+ * announced by a bit in enum mpu_feature; MPU_ABI_VERSION grows when the meaning of anything old
+ * changes.
  */
 #ifndef _UAPI_MPU_H
 #define _UAPI_MPU_H
 
 #include <linux/types.h>
 
-#define MPU_FAMILY_NAME	"mpu"
-#define MPU_ABI_VERSION	1
+#define MPU_FAMILY_NAME "mpu"
+#define MPU_ABI_VERSION 1
 #define MPU_MAX_PIDS	4096
 
 enum mpu_feature {
@@ -67,9 +68,9 @@ enum mpu_feature {
 
 enum mpu_intercept {
 	MPU_INTERCEPT_UNSPEC,
-	MPU_INTERCEPT_ABSENT,	/* this module cannot rewrite the driver's answers */
-	MPU_INTERCEPT_OFF,	/* it could, and does not */
-	MPU_INTERCEPT_ON,	/* it does */
+	MPU_INTERCEPT_ABSENT, /* this module cannot rewrite the driver's answers */
+	MPU_INTERCEPT_OFF,    /* it could, and does not */
+	MPU_INTERCEPT_ON,     /* it does */
 };
 
 enum mpu_cmd {

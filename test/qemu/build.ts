@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What a guest runs: mpu.ko for its kernel, static programs for its architecture, an initramfs of them. */
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { packageRoot } from '#mpu/lib/package-root.js';
+import type { Architecture, Kernel } from './kernels.js';
+
+const run = promisify(execFile);
+
+const buildRoot = join(packageRoot, 'build', 'qemu');
+const moduleSource = join(packageRoot, 'kernel');
+
+const CROSS_PREFIX: Record<Architecture, string> = { x86_64: '', aarch64: 'aarch64-linux-gnu-' };
+const KERNEL_ARCHITECTURE: Record<Architecture, string> = { x86_64: 'x86', aarch64: 'arm64' };
+
+/** A failed build carries its output. */
+function buildFailure(what: string, error: unknown): Error {
+  const output = error instanceof Error && 'stdout' in error && 'stderr' in error ? [error.stdout, error.stderr] : [];
+  return new Error(`${what} failed:\n${output.join('\n')}`, { cause: error });
+}
+
+/** A built module and what its build said. */
+export interface BuiltModule {
+  path: string;
+  /** Lines of the compiler, modpost and sparse that are complaints. */
+  warnings: string[];
+}
+
+// The compiler here is not the one the kernel was built by, and there is no pahole; both are told at every build.
+const EXPECTED = /the compiler differs|pahole version differs|Skipping BTF generation/;
+
+/**
+ * Builds mpu.ko in a directory of its own. `options` are further make variables, such as `C=2`.
+ * Throws with the build's output when there is no module at the end.
+ */
+export async function buildModule(kernel: Kernel, options: string[] = []): Promise<BuiltModule> {
+  const directory = join(buildRoot, kernel.release, ['module', ...options].join('-').replace(/[^\w.-]/g, '_'));
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  await cp(moduleSource, directory, { recursive: true });
+  const variables = [
+    `KDIR=${kernel.headers}`,
+    `ARCH=${KERNEL_ARCHITECTURE[kernel.architecture]}`,
+    `CROSS_COMPILE=${CROSS_PREFIX[kernel.architecture]}`,
+    `CC=${CROSS_PREFIX[kernel.architecture]}gcc`,
+    // Need pahole; need a newer compiler. The kernels were built with both.
+    'CONFIG_DEBUG_INFO_BTF_MODULES=',
+    'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=',
+    'KCFLAGS=-Wno-attributes',
+  ];
+  try {
+    const { stdout, stderr } = await run('make', ['-C', directory, ...variables, ...options], {
+      env: { ...process.env, LC_ALL: 'C' },
+      maxBuffer: 16 << 20,
+    });
+    const complaints = `${stdout}\n${stderr}`.split('\n').filter((line) => /\b(warning|error)\b/i.test(line));
+    return { path: join(directory, 'mpu.ko'), warnings: complaints.filter((line) => !EXPECTED.test(line)) };
+  } catch (error) {
+    throw buildFailure(`building mpu.ko for ${kernel.release}`, error);
+  }
+}
+
+const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
+
+async function compile(architecture: Architecture, sources: string[], output: string, flags: string[]): Promise<void> {
+  const common = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-static', '-pthread', '-I', moduleSource, ...WARNINGS];
+  try {
+    await run(`${CROSS_PREFIX[architecture]}gcc`, [...common, ...flags, '-o', output, ...sources]);
+  } catch (error) {
+    throw buildFailure(`compiling ${output}`, error);
+  }
+}
+
+/** The one C program in a page of documentation. */
+export async function exampleOf(page: string): Promise<string> {
+  const [, program] = /^```c\n(.*?)^```$/ms.exec(await readFile(page, 'utf8')) ?? [];
+  if (program === undefined) throw new Error(`${page} holds no C program`);
+  return program;
+}
+
+/** A file of an initramfs; all are executable and root's. */
+interface Entry {
+  name: string;
+  data: Buffer;
+}
+
+/** An archive as the kernel unpacks it at boot (cpio, "newc"). */
+export function initramfs(entries: Entry[]): Buffer {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const push = (data: Buffer): void => {
+    const padded = Buffer.alloc(Math.ceil((size + data.length) / 4) * 4 - size);
+    data.copy(padded);
+    parts.push(padded);
+    size += padded.length;
+  };
+  const add = (name: string, mode: number, inode: number, data: Buffer): void => {
+    const fields = [inode, mode, 0, 0, 1, 0, data.length, 0, 0, 0, 0, name.length + 1, 0];
+    const header = fields.map((field) => field.toString(16).padStart(8, '0')).join('');
+    push(Buffer.from(`070701${header}${name}\0`));
+    push(data);
+  };
+  for (const [index, { name, data }] of entries.entries()) add(name, 0o100755, index + 1, data);
+  add('TRAILER!!!', 0, 0, Buffer.alloc(0));
+  return Buffer.concat(parts);
+}
+
+/** Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs. */
+export async function buildInitramfs(kernel: Kernel, module: string): Promise<string> {
+  const directory = join(buildRoot, kernel.release, 'guest');
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const guest = join(packageRoot, 'test', 'qemu', 'guest');
+  const sources = (await readdir(guest)).filter((name) => name.endsWith('.c')).map((name) => join(guest, name));
+  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', guest];
+  await compile(kernel.architecture, sources, join(directory, 'init'), strict);
+
+  // As a reader would have it: one file, the public header, no other help.
+  await writeFile(join(directory, 'example.c'), await exampleOf(join(packageRoot, 'docs', 'netlink.md')));
+  await compile(kernel.architecture, [join(directory, 'example.c')], join(directory, 'example'), []);
+
+  const files = { init: join(directory, 'init'), example: join(directory, 'example'), 'mpu.ko': module };
+  const entries = await Promise.all(
+    Object.entries(files).map(async ([name, path]) => ({ name, data: await readFile(path) })),
+  );
+  const path = join(directory, 'initramfs');
+  await writeFile(path, initramfs(entries));
+  return path;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Boots a kernel under QEMU, without KVM, and reads what its init says. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { withLock } from '#mpu/lib/download-cache.js';
+import { packageRoot } from '#mpu/lib/package-root.js';
+import type { Architecture, Kernel } from './kernels.js';
+
+/** What a guest's init starts every line with; the kernel writes to the same console. */
+const PREFIX = 'mpu-guest: ';
+
+/** One case of a guest. */
+export interface GuestCase {
+  name: string;
+  ok: boolean;
+}
+
+/** What became of a guest. */
+export interface GuestResult {
+  cases: GuestCase[];
+  /** Lines of the benchmark, without their first word. */
+  measurements: string[];
+  /** The last line was said and QEMU ended the way the guest's init ends it. */
+  finished: boolean;
+  /** Why it did not finish: QEMU's status and the end of the console. */
+  ending: string;
+}
+
+/** How to run a guest. */
+export interface GuestOptions {
+  /** What init is to do; its cases unless given. */
+  mode?: 'test' | 'bench';
+  /**
+   * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. Or
+   * one CPU whose clock counts instructions, a nanosecond each, whatever else this machine does.
+   */
+  cpus?: 'in-turn' | 'in-parallel' | 'counted';
+  /** Seconds until the guest is given up. */
+  timeout?: number;
+  /** Told every line of the console. */
+  onLine?: (line: string) => void;
+}
+
+interface Machine {
+  program: string;
+  arguments: string[];
+  /** How to emulate two CPUs unless asked for otherwise. */
+  cpus: 'in-turn' | 'in-parallel';
+  console: string;
+  /** Exit status of QEMU when the guest's init ends it. */
+  status: number;
+}
+
+const MACHINES: Record<Architecture, Machine> = {
+  x86_64: {
+    program: 'qemu-system-x86_64',
+    // cmpxchg16b is emulated wrongly when two CPUs use it; in parallel, self-modifying kernel code is not safe either.
+    arguments: ['-M', 'pc', '-cpu', 'max,-cx16', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+    cpus: 'in-turn',
+    console: 'ttyS0',
+    status: 33,
+  },
+  aarch64: {
+    program: 'qemu-system-aarch64',
+    // Real pointer authentication takes most of the emulator's time. In turn, each interrupt from one CPU to the other
+    // waits for a time slice, and loading a module needs many.
+    arguments: ['-M', 'virt', '-cpu', 'max,pauth-impdef=on'],
+    cpus: 'in-parallel',
+    console: 'ttyAMA0',
+    status: 0,
+  },
+};
+
+const CPUS = {
+  'in-turn': ['-smp', '2', '-accel', 'tcg,thread=single'],
+  'in-parallel': ['-smp', '2', '-accel', 'tcg,thread=multi'],
+  counted: ['-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off'],
+};
+
+async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
+  const machine = MACHINES[kernel.architecture];
+  const { mode = 'test', cpus = machine.cpus, timeout = 300 } = options;
+  const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode}`;
+  // A guest does not outlive the test that runs it, however that ends.
+  const qemu = spawn(
+    'setpriv',
+    [
+      ...['--pdeathsig', 'KILL', machine.program],
+      ...machine.arguments,
+      ...CPUS[cpus],
+      ...['-m', '512', '-display', 'none', '-no-reboot', '-nodefaults', '-serial', 'stdio'],
+      ...['-kernel', kernel.image, '-initrd', initramfs, '-append', parameters],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const result: GuestResult = { cases: [], measurements: [], finished: false, ending: '' };
+  const tail: string[] = [];
+  const seen = { done: false, late: false };
+  const read = (text: string): void => {
+    const line = text.replace(/\r$/, '');
+    options.onLine?.(line);
+    tail.push(line);
+    if (tail.length > 40) tail.shift();
+    const start = line.indexOf(PREFIX);
+    if (start < 0) return;
+    const said = line.slice(start + PREFIX.length);
+    const [, not, name] = /^(not )?ok \d+ - (.*)$/.exec(said) ?? [];
+    if (name !== undefined) result.cases.push({ name, ok: not === undefined });
+    if (said.startsWith('bench ')) result.measurements.push(said.slice('bench '.length));
+    if (said.startsWith('done ')) seen.done = true;
+  };
+  createInterface({ input: qemu.stdout }).on('line', read);
+  createInterface({ input: qemu.stderr }).on('line', read);
+
+  const timer = setTimeout(() => {
+    seen.late = true;
+    qemu.kill('SIGKILL');
+  }, timeout * 1000);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    qemu.once('error', reject);
+    qemu.once('close', resolve);
+  }).finally(() => {
+    clearTimeout(timer);
+  });
+  result.finished = seen.done && status === machine.status;
+  const how = seen.late ? `was stopped after ${timeout} s` : `ended with status ${String(status)}`;
+  result.ending = `${machine.program} ${how}; the end of its console:\n${tail.join('\n')}`;
+  return result;
+}
+
+/** Boots a kernel with an initramfs and waits for its end. One guest runs at a time on a machine. */
+export async function runGuest(kernel: Kernel, initramfs: string, options: GuestOptions = {}): Promise<GuestResult> {
+  // Two at once on few CPUs would run into their own time limits.
+  return withLock(join(packageRoot, 'build', 'qemu', 'guest.lock'), () => boot(kernel, initramfs, options));
+}

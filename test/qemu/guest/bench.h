@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BENCH_H
+#define BENCH_H
+
+/* Loads the module, measures, and reports one line "bench NAME VALUE UNIT" a number. */
+void bench_run(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The cases, by file. All but those of cases-module.c want the module loaded. */
+#ifndef CASES_H
+#define CASES_H
+
+/* cases-protocol.c: messages */
+void case_get(void);
+void case_lengths(void);
+void case_refusals(void);
+void case_truncated(void);
+void case_random(void);
+void case_set(void);
+
+/* cases-translate.c: who sees what */
+void case_host(void);
+void case_unprivileged(void);
+void case_container(void);
+void case_other_namespaces(void);
+void case_nested(void);
+void case_unshared(void);
+void case_inherited_socket(void);
+
+/* cases-lifetime.c: processes that begin, end and change */
+void case_thread(void);
+void case_leader_gone(void);
+void case_zombie(void);
+void case_group_outlives(void);
+void case_reuse(void);
+void case_exec_by_thread(void);
+
+/* cases-many.c */
+void case_thousand(void);
+void case_concurrent(void);
+void case_no_leak(void);
+
+/* cases-module.c: loading and unloading */
+void case_cached_family(void);
+void case_reload_under_load(void);
+
+/* kernel-log.c */
+void kernel_log_start(void);
+void case_kernel_log(void);
+
+/* The documentation's example, run as its own program. */
+void case_example(void);
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "world.h"
+#include "report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 20000000000L
+
+static atomic_uint *loads;
+
+void world_init(void)
+{
+	loads = shared_memory(sizeof(*loads));
+}
+
+void *shared_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED, "errno %d", errno);
+	return memory;
+}
+
+static void write_file(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: errno %d",
+	      path, errno);
+	close(fd);
+}
+
+pid_t start_as(int flags, const pid_t *pids, size_t count, void (*body)(void *), void *argument)
+{
+	struct clone_args arguments = {
+		.flags = (unsigned int)flags,
+		.exit_signal = SIGCHLD,
+		.set_tid = (uint64_t)(uintptr_t)pids,
+		.set_tid_size = count,
+	};
+	int ready[2];
+	char byte;
+	long pid;
+
+	CHECK(pipe2(ready, O_CLOEXEC) == 0, "errno %d", errno);
+	pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	CHECK(pid >= 0, "clone3: errno %d", errno);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ready[1]);
+		/* The parent maps ids first. It closes without a byte when that failed. */
+		if (read(ready[0], &byte, 1) != 1)
+			_exit(1);
+		close(ready[0]);
+		body(argument);
+		_exit(0);
+	}
+	close(ready[0]);
+	if (flags & CLONE_NEWUSER) {
+		write_file((pid_t)pid, "setgroups", "deny");
+		write_file((pid_t)pid, "uid_map", "0 100000 65536");
+		write_file((pid_t)pid, "gid_map", "0 100000 65536");
+	}
+	CHECK(write(ready[1], "", 1) == 1, "errno %d", errno);
+	close(ready[1]);
+	return (pid_t)pid;
+}
+
+pid_t start(int flags, void (*body)(void *), void *argument)
+{
+	return start_as(flags, NULL, 0, body, argument);
+}
+
+static void sleep_on(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+
+pid_t start_sleeper(int flags)
+{
+	return start(flags, sleep_on, NULL);
+}
+
+void finish(pid_t pid)
+{
+	int status = -1;
+
+	CHECK(waitpid(pid, &status, 0) == pid, "errno %d", errno);
+	CHECK(status == 0, "process %d ended with status %#x", pid, status);
+}
+
+void stop(pid_t pid)
+{
+	CHECK(kill(pid, SIGKILL) == 0, "errno %d", errno);
+	CHECK(waitpid(pid, NULL, 0) == pid, "errno %d", errno);
+}
+
+void run_in(int flags, void (*body)(void *), void *argument)
+{
+	finish(start(flags, body, argument));
+}
+
+void await_word(const volatile uint32_t *word)
+{
+	struct timespec nap = {.tv_nsec = 1000000};
+	long waited = 0;
+
+	/* Ever longer naps: a thousand waiting processes must leave the CPUs to others. */
+	while (*word == 0 && waited < PATIENCE_NS) {
+		nanosleep(&nap, NULL);
+		waited += nap.tv_nsec;
+		if (nap.tv_nsec < 100000000)
+			nap.tv_nsec *= 2;
+	}
+	CHECK(*word != 0, "waited in vain");
+}
+
+int module_load(void)
+{
+	int fd = open(MODULE_PATH, O_RDONLY | O_CLOEXEC);
+	long result;
+
+	CHECK(fd >= 0, MODULE_PATH ": errno %d", errno);
+	result = syscall(SYS_finit_module, fd, "", 0);
+	if (result != 0)
+		result = -errno;
+	else
+		atomic_fetch_add(loads, 1);
+	close(fd);
+	return (int)result;
+}
+
+int module_unload(void)
+{
+	return syscall(SYS_delete_module, "mpu", O_NONBLOCK) == 0 ? 0 : -errno;
+}
+
+uint32_t module_loads(void)
+{
+	return atomic_load(loads);
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Debian's cloud kernels, image and headers, kept in `.cache/kernels`. */
+import { execFile } from 'node:child_process';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { PrivateApt } from '#mpu/lib/apt-download.js';
+import { debianMirrors, readSystemSources, type AptSource } from '#mpu/lib/apt-sources.js';
+import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
+import { packageRoot } from '#mpu/lib/package-root.js';
+
+const run = promisify(execFile);
+
+/** Name of an architecture as the kernel and QEMU spell it. */
+export type Architecture = 'x86_64' | 'aarch64';
+
+/** A kernel that modules can be built for and that QEMU can boot. */
+export interface Kernel {
+  /** Release as `uname -r` prints it. */
+  release: string;
+  architecture: Architecture;
+  /** Path of the boot image. */
+  image: string;
+  /** Path of the directory to give to `make -C`. */
+  headers: string;
+}
+
+/** Suites of the main archive and of the security archive. */
+interface Suites {
+  main: string[];
+  security: string[];
+}
+
+const TRIXIE: Suites = { main: ['trixie', 'trixie-backports'], security: ['trixie-security'] };
+
+/** Where each kernel comes from: as few suites as possible, since apt reads all of their indexes at every call. */
+const SUITES: Record<Series, Suites> = {
+  '5.10': { main: [], security: ['bullseye-security'] },
+  '6.1': { main: ['bookworm'], security: ['bookworm-security'] },
+  '6.12': TRIXIE,
+  '7.2': TRIXIE,
+  '7.3': TRIXIE,
+};
+
+/** The kernels that mpu.ko is built and run on, oldest first: one for each era of kernel interfaces. */
+export const SERIES = ['5.10', '6.1', '6.12', '7.2', '7.3'] as const;
+export type Series = (typeof SERIES)[number];
+
+const DEBIAN_ARCHITECTURE: Record<Architecture, string> = { x86_64: 'amd64', aarch64: 'arm64' };
+const root = join(packageRoot, '.cache', 'kernels');
+
+/** The wanted suites on the Debian mirrors that this system's apt is configured to use. */
+export function kernelSources(system: AptSource[], suites: Suites): AptSource[] {
+  const main = debianMirrors(system).find((source) => source.suites.some((suite) => !suite.includes('-')));
+  // The security archive is another tree than the main one; its suites alone end in "-security".
+  const security = system.find((source) => source.suites.some((suite) => suite.endsWith('-security')));
+  if (main === undefined || security === undefined) {
+    throw new Error('apt is configured with no Debian mirror and security archive: kernels cannot be downloaded');
+  }
+  return [
+    { ...main, suites: suites.main, components: ['main'] },
+    { ...security, suites: suites.security, components: ['main'] },
+  ].filter((source) => source.suites.length > 0);
+}
+
+// Its indexes are kept, so that fetching the next kernel need not load them again. Call it under the lock.
+async function openApt(suites: Suites, architecture: Architecture): Promise<PrivateApt> {
+  const directory = join(root, 'apt', `${architecture}-${[...suites.main, ...suites.security].join('-')}`);
+  const sources = kernelSources(await readSystemSources(), suites);
+  const { apt, complaints } = await PrivateApt.open(directory, sources);
+  const wanted = DEBIAN_ARCHITECTURE[architecture];
+  if (apt.architecture === wanted) {
+    if (complaints !== '') throw new Error(`apt cannot read the index of kernels: ${complaints}`);
+    return apt;
+  }
+  // PrivateApt speaks for this machine's architecture only; its configuration is changed to another's.
+  for (const name of ['apt.conf', join('sources', 'mpu.sources')]) {
+    const path = join(directory, name);
+    await writeFile(path, (await readFile(path, 'utf8')).replaceAll(apt.architecture, wanted));
+  }
+  await run('apt-get', ['-c', join(directory, 'apt.conf'), '-q', 'update']);
+  return apt;
+}
+
+/** Unpacks the newest version of each package. */
+async function unpackNewest(apt: PrivateApt, names: string[], target: string): Promise<void> {
+  const versions = await apt.versions(names);
+  for (const name of names) {
+    const newest = versions.find((candidate) => candidate.name === name);
+    if (newest === undefined) throw new Error(`apt finds no package ${name}`);
+    await apt.unpack(newest, target);
+  }
+}
+
+const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
+
+/** The newest kernel of a series, by the common part of its packages' names: `6.1.0-56` or `7.3.4+deb13`. */
+export function newestAbi(packages: string[], series: string, debianArchitecture: string): string | undefined {
+  const abi = `${series.replace('.', '\\.')}\\.\\d+(?:-\\d+|\\+deb\\d+(?:\\.\\d+)?)`;
+  const pattern = new RegExp(`^linux-headers-(${abi})-cloud-${debianArchitecture}$`);
+  return packages
+    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+    .sort(byNumber)
+    .at(-1);
+}
+
+async function isElf(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.toString('latin1') === '\x7fELF';
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes the programs below `directory` run with the C library in `libraries` where this system's is too old. */
+async function adaptTools(directory: string, libraries: string): Promise<void> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  for (const entry of entries.filter((candidate) => candidate.isFile() && !candidate.name.endsWith('.o'))) {
+    const path = join(entry.parentPath, entry.name);
+    if (!(await isElf(path))) continue;
+    const runsHere = await run('ldd', [path]).then(
+      ({ stdout }) => !stdout.includes('not found'),
+      () => false,
+    );
+    if (runsHere) continue;
+    const loader = join(libraries, 'ld-linux-x86-64.so.2');
+    await rename(path, `${path}.elf`);
+    const script = `#!/bin/sh\nexec ${loader} --library-path ${libraries} --argv0 "$0" ${path}.elf "$@"\n`;
+    await writeFile(path, script, { mode: 0o755 });
+  }
+}
+
+/** The libraries that the Kbuild tools of newer Debian releases link with. */
+async function fetchToolLibraries(scratch: string): Promise<string> {
+  const place = join(root, 'libraries');
+  if (await readdir(place).then(() => true, () => false)) return place;
+  const unpacked = join(scratch, 'libraries');
+  const apt = await openApt(TRIXIE, 'x86_64');
+  await unpackNewest(apt, ['libc6', 'libelf1t64', 'zlib1g', 'libzstd1', 'libssl3t64'], unpacked);
+  const finished = join(scratch, 'flat');
+  await mkdir(finished);
+  for (const directory of ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']) {
+    const source = join(unpacked, directory);
+    for (const name of await readdir(source).catch((): string[] => [])) {
+      if (/\.so(\.|$)/.test(name)) await rename(join(source, name), join(finished, name));
+    }
+  }
+  await publish(finished, place);
+  return place;
+}
+
+/** Headers refer to each other by the absolute paths they would be installed at. */
+async function relocateHeaders(tree: string, place: string): Promise<void> {
+  const sources = join(tree, 'usr', 'src');
+  for (const name of (await readdir(sources)).filter((entry) => entry.startsWith('linux-headers-'))) {
+    const makefile = join(sources, name, 'Makefile');
+    const text = await readFile(makefile, 'utf8');
+    await writeFile(makefile, text.replace(/(^|[ =])\/usr\/src\//gm, `$1${place}/usr/src/`));
+  }
+}
+
+async function fetchKernel(architecture: Architecture, series: Series, place: string, scratch: string): Promise<void> {
+  const debian = DEBIAN_ARCHITECTURE[architecture];
+  const apt = await openApt(SUITES[series], architecture);
+  // Programs of the kernel's build run here, whatever they build for.
+  const tools = architecture === 'x86_64' ? apt : await openApt(SUITES[series], 'x86_64');
+  const packages = await apt.names('linux-');
+  const abi = newestAbi(packages, series, debian);
+  if (abi === undefined) throw new Error(`apt finds no cloud kernel ${series} for ${debian}`);
+  const release = `${abi}-cloud-${debian}`;
+  const oneOf = (...names: string[]): string => names.find((name) => packages.includes(name)) ?? names.join(' or ');
+
+  const tree = join(scratch, 'tree');
+  await unpackNewest(apt, [`linux-headers-${release}`, `linux-headers-${abi}-common`], tree);
+  await unpackNewest(tools, [oneOf(`linux-kbuild-${abi}`, `linux-kbuild-${series}`)], tree);
+  const imageTree = join(scratch, 'image');
+  await unpackNewest(apt, [oneOf(`linux-binary-${release}`, `linux-image-${release}`)], imageTree);
+  const image = (await readdir(imageTree, { recursive: true })).find((path) => /(^|\/)vmlinuz[^/]*$/.test(path));
+  if (image === undefined) throw new Error(`the packages of ${release} hold no vmlinuz`);
+  await rename(join(imageTree, image), join(tree, 'vmlinuz'));
+
+  await rm(join(tree, 'usr', 'share'), { recursive: true, force: true });
+  await relocateHeaders(tree, place);
+  await adaptTools(join(tree, 'usr', 'lib'), await fetchToolLibraries(scratch));
+  // Scripts name the programs by path, which changes when the tree moves into place.
+  await run('sh', ['-c', `grep -rlIF "$1" "$1/usr/lib" | xargs -r sed -i "s#$1#$2#g"`, 'sh', tree, place]);
+  await writeFile(join(tree, 'release'), release);
+  await publish(tree, place);
+}
+
+/**
+ * A kernel of the series, from the cache or else downloaded (30 to 70 MB) and unpacked into it.
+ * Throws when apt offers none.
+ */
+export async function kernelOf(series: Series, architecture: Architecture = 'x86_64'): Promise<Kernel> {
+  const place = join(root, architecture, series);
+  const release = (): Promise<string | undefined> => readFile(join(place, 'release'), 'utf8').catch(() => undefined);
+  if ((await release()) === undefined) {
+    await withLock(join(root, 'lock'), async () => {
+      if ((await release()) !== undefined) return;
+      await withScratch(root, (scratch) => fetchKernel(architecture, series, place, scratch));
+    });
+  }
+  const found = await release();
+  if (found === undefined) throw new Error(`kernel ${series} did not arrive in ${place}`);
+  return {
+    release: found,
+    architecture,
+    image: join(place, 'vmlinuz'),
+    headers: join(place, 'usr', 'src', `linux-headers-${found}`),
+  };
+}
+
+/** Path of the kernel's own checkpatch.pl, from the cache or else from a package with kernel sources (140 MB). */
+export async function checkpatch(): Promise<string> {
+  const place = join(root, 'checkpatch');
+  const script = join(place, 'checkpatch.pl');
+  const present = (): Promise<boolean> => readdir(place).then(() => true, () => false);
+  if (await present()) return script;
+  await withLock(join(root, 'lock'), async () => {
+    if (await present()) return;
+    await withScratch(root, async (scratch) => {
+      await unpackNewest(await openApt(SUITES['6.1'], 'x86_64'), ['linux-source-6.1'], scratch);
+      const finished = join(scratch, 'checkpatch');
+      await mkdir(finished);
+      const names = ['checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch'];
+      await run('tar', [
+        '-xJf',
+        join(scratch, 'usr', 'src', 'linux-source-6.1.tar.xz'),
+        '-C',
+        finished,
+        '--strip-components=2',
+        ...names.map((name) => `linux-source-6.1/scripts/${name}`),
+      ]);
+      await publish(finished, place);
+    });
+  });
+  return script;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What bench/netlink-translation runs: measures mpu.ko in guests of one kernel and prints ratios. */
+import { buildInitramfs, buildModule } from './build.js';
+import { runGuest, type GuestOptions } from './guest.js';
+import { kernelOf, SERIES } from './kernels.js';
+
+const asked = process.argv[2] ?? '6.12';
+const series = SERIES.find((known) => known === asked);
+if (series === undefined) throw new Error(`no kernel ${asked}: ${SERIES.join(', ')}`);
+const kernel = await kernelOf(series);
+const initramfs = await buildInitramfs(kernel, (await buildModule(kernel)).path);
+
+/** The numbers of a run by name; all of those that were measured more than once. */
+async function measure(options: GuestOptions): Promise<Map<string, number[]>> {
+  const result = await runGuest(kernel, initramfs, { mode: 'bench', ...options });
+  if (!result.finished || result.cases.some(({ ok }) => !ok)) throw new Error(result.ending);
+  const numbers = new Map<string, number[]>();
+  for (const line of result.measurements) {
+    const [name = '', value] = line.split(' ');
+    numbers.set(name, [...(numbers.get(name) ?? []), Number(value)]);
+  }
+  return numbers;
+}
+
+const single = (numbers: Map<string, number[]>, name: string): number => {
+  const [first = NaN] = numbers.get(name) ?? [];
+  return first;
+};
+const print = (name: string, value: number, unit: string): void => {
+  process.stdout.write(`${name} ${value.toFixed(2)} ${unit}\n`);
+};
+
+// Instructions do not depend on what else this machine does. Copies count a byte each in the emulation, so the fair
+// comparison is with an echo of the same bytes.
+const counted = await measure({ cpus: 'counted' });
+for (const name of ['family', 'get', 'echo_950', 'to_ns_1', 'to_ns_950']) {
+  print(name, single(counted, name), '1000 instructions');
+}
+print('to_ns_950/echo_950', single(counted, 'to_ns_950') / single(counted, 'echo_950'), 'ratio');
+print('to_ns_1/get', single(counted, 'to_ns_1') / single(counted, 'get'), 'ratio');
+print('to_ns_950/family', single(counted, 'to_ns_950') / single(counted, 'family'), 'ratio');
+
+// The CPUs must be this machine's own: another program that computes makes this ratio smaller, never larger.
+const parallel = await measure({ cpus: 'in-parallel' });
+const ratios = (parallel.get('two_callers') ?? []).map((two, index) => two / (parallel.get('one_caller')?.[index] ?? NaN));
+print('two_callers/one_caller', Math.max(...ratios), 'ratio');
