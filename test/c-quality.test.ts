@@ -67,7 +67,7 @@ function clangFormat(): string {
     const { ok, output } = run('python3', ['-m', 'pip', 'install', '--quiet', '--target', place, 'clang-format==14.0.6']);
     if (!ok) throw new Error(`clang-format cannot be installed: ${output}`);
   }
-  return join(place, 'bin', 'clang-format');
+  return join(place, 'clang_format', 'data', 'bin', 'clang-format');
 }
 
 void t.test('C is formatted', (t) => {
@@ -88,7 +88,7 @@ void t.test('kernel/rm and preload compile without a warning', (t) => {
     for (const architecture of ['-m64', '-m32']) {
       for (const optimisation of ['-O0', '-O3']) {
         const failures = sources.flatMap((source) => {
-          const options = ['-std=c11', '-ffreestanding', '-fno-builtin', '-fPIC', '-Ikernel', architecture, optimisation];
+          const options = ['-std=c11', '-ffreestanding', '-fno-builtin', '-fPIC', '-Ipreload/freestanding', '-Ikernel', architecture, optimisation];
           const object = join(scratch, `${basename(source)}.o`);
           const { ok, output } = run(compiler, [...options, ...WARNINGS, '-c', source, '-o', object]);
           return ok ? [] : [output];
