@@ -17,6 +17,7 @@ build_packages=(
 	/usr/bin/ld.lld:lld
 	/usr/bin/cmake:cmake
 	/usr/bin/make:make
+	/usr/bin/g++:g++
 	/usr/include/stdio.h:libc6-dev
 )
 demo_packages=(
@@ -30,7 +31,6 @@ demo_packages=(
 )
 test_packages=(
 	/usr/bin/gcc:gcc
-	/usr/bin/g++:g++
 	/usr/bin/shellcheck:shellcheck
 	/usr/bin/valgrind:valgrind
 	/usr/bin/python3:python3
@@ -48,6 +48,9 @@ test_packages=(
 	/usr/bin/aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 	/usr/bin/sparse:sparse
 	/usr/bin/bc:bc
+	/usr/sbin/depmod:kmod
+	/usr/bin/cpio:cpio
+	/usr/bin/openssl:openssl
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
 	/usr/bin/git:git
@@ -129,6 +132,7 @@ build() {
 		quietly cmake --build build -j "$(nproc)" --target mpu_libraries rm-sim gpu-process
 		npx tsc -b
 	fi
+	[[ $goal == demo ]] || quietly npx cmake-js compile --directory src/native --out build/native
 	chmod +x dist/cli.js
 }
 

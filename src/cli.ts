@@ -5,12 +5,13 @@ import { Command, CommanderError, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
 import { registerDemo } from './commands/demo.js';
 import { registerInject } from './commands/inject.js';
+import { registerModule } from './commands/module.js';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
 import { Output } from './lib/output.js';
 import { version } from './lib/version.js';
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerDemo];
+const COMMANDS: readonly RegisterCommand[] = [registerInject, registerModule, registerDemo];
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());
@@ -101,7 +102,8 @@ function interruptSignal(output: Output): AbortSignal {
 async function main(args: readonly string[]): Promise<number> {
   const operands = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   const json = operands.includes('--json') || !isFalse(process.env.MPU_JSON);
-  const command = operands.find((arg) => !arg.startsWith('-')) ?? 'mpu';
+  const [first = 'mpu', verb = ''] = operands.filter((arg) => !arg.startsWith('-'));
+  const command = first === 'module' ? `module ${verb}`.trimEnd() : first;
   const output = new Output({ command, json });
   const said: Said = { out: '', err: '' };
   const program = createProgram({ output, signal: interruptSignal(output) }, said);

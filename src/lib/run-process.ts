@@ -15,6 +15,10 @@ export interface ProcessOptions {
   stdin?: Buffer;
   /** Most bytes of stdout to take; a program that writes more is killed. Default 16 MiB. */
   maxOutput?: number;
+  /** Environment; default: this process's. */
+  env?: NodeJS.ProcessEnv;
+  /** Ends the program and all it started when it fires; the result is then that of a killed program. */
+  signal?: AbortSignal | undefined;
 }
 
 const DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024;
@@ -33,7 +37,13 @@ export async function runProcess(
 ): Promise<ProcessResult> {
   const limit = options.maxOutput ?? DEFAULT_MAX_OUTPUT;
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    const env = options.env ?? process.env;
+    const child = spawn(file, args, { detached: true, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const stop = (): void => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+    };
+    if (options.signal?.aborted === true) child.on('spawn', stop);
+    else options.signal?.addEventListener('abort', stop, { once: true });
     const chunks: Buffer[] = [];
     let size = 0;
     let stderr = '';
@@ -49,6 +59,7 @@ export async function runProcess(
     child.stdin.on('error', () => undefined);
     child.on('error', reject);
     child.on('close', (status) => {
+      options.signal?.removeEventListener('abort', stop);
       if (size > limit) reject(new RangeError(`${file} ${args[0] ?? ''} wrote more than ${limit} bytes`));
       else resolve({ status: status ?? -1, stdout: Buffer.concat(chunks), stderr });
     });

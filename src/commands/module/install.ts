@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `mpu module install`: make mpu.ko part of the system. */
+import { installModule, type InstallResult } from '../../lib/module/install.js';
+import type { Output } from '../../lib/output.js';
+import type { RegisterCommand } from '../command.js';
+import { addBuildOptions, addHostOptions, buildOptionsOf, EXIT_CODES, hostOf, type BuildFlags, type HostFlags } from './options.js';
+
+interface Flags extends HostFlags, BuildFlags {
+  dkms: boolean;
+}
+
+const DESCRIPTION = `Install mpu.ko, to be loaded at every boot.
+
+With DKMS, it is built again by itself when the kernel is updated. Without, it
+goes to /lib/modules/VERSION/extra, and has to be installed again for each new
+kernel: mpu module install --kernel VERSION. An interrupted or failed
+installation leaves the system as it was.`;
+
+const EXAMPLES = `
+Examples:
+  sudo mpu module install
+  sudo mpu module install --kernel 6.1.0-18-amd64
+  mpu module install --root /host
+${EXIT_CODES}`;
+
+function describe(result: InstallResult, output: Output): string {
+  const later = result.method === 'dkms' ? 'DKMS builds it again at kernel updates' : 'kernel updates need it again: mpu module install --kernel VERSION';
+  return [
+    output.style('bold', result.path),
+    `  mpu ${result.version} for kernel ${result.kernel}${result.signed ? ', signed' : ''}`,
+    `  ${result.outcome === 'installed' ? 'installed' : 'unchanged: it was installed before'}; loaded at every boot, now: mpu module load`,
+    `  ${later}`,
+  ].join('\n');
+}
+
+/** Registers `mpu module install`. */
+export const registerInstall: RegisterCommand = (program, run) => {
+  addBuildOptions(addHostOptions(program.command('install')))
+    .summary('make it part of the system')
+    .description(DESCRIPTION)
+    .option('--no-dkms', 'do not use DKMS even when it is there')
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: Flags) => {
+      const result = await installModule(await hostOf(flags), { ...buildOptionsOf(flags, run), dkms: flags.dkms });
+      run.output.result(describe(result, run.output), result);
+    });
+};

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `mpu module load`: put mpu.ko into the running kernel. */
+import { loadModule, type LoadResult } from '../../lib/module/load.js';
+import type { RegisterCommand } from '../command.js';
+import { addBuildOptions, addHostOptions, buildOptionsOf, EXIT_CODES, hostOf, type BuildFlags, type HostFlags } from './options.js';
+
+const DESCRIPTION = `Load mpu.ko into the running kernel, until the next boot.
+
+It is built first when there is none for this kernel, and asked over netlink
+afterwards: success means that it answers. Loading it twice changes nothing.`;
+
+const EXAMPLES = `
+Examples:
+  sudo mpu module load
+  sudo mpu module load --key MOK.key --cert MOK.der
+${EXIT_CODES}`;
+
+const HEADLINES: Record<LoadResult['outcome'], string> = {
+  loaded: 'loaded, until the next boot (mpu module install makes it last)',
+  replaced: 'loaded in place of another version, until the next boot',
+  unchanged: 'is loaded already',
+};
+
+/** Registers `mpu module load`. */
+export const registerLoad: RegisterCommand = (program, run) => {
+  addBuildOptions(addHostOptions(program.command('load')))
+    .summary('put it into the running kernel')
+    .description(DESCRIPTION)
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: HostFlags & BuildFlags) => {
+      const result = await loadModule(await hostOf(flags), buildOptionsOf(flags, run));
+      run.output.result(`mpu.ko ${result.module.version} ${HEADLINES[result.outcome]}`, result);
+    });
+};

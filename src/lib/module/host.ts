@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The system a module is for: the directory that is its root, and one of its kernels. */
+import { existsSync } from 'node:fs';
+import { readFile, readlink } from 'node:fs/promises';
+import { release } from 'node:os';
+import { dirname, join, resolve, sep } from 'node:path';
+import { ExitCode, MpuError, errnoName, fileError } from '../errors.js';
+
+/** Which system and kernel. */
+export interface HostOptions {
+  /** Directory that is the root of the system. Default `/`. */
+  root?: string;
+  /** Release of the kernel, as `uname -r` prints it. Default: the running one. */
+  kernel?: string;
+}
+
+/** The most links to follow before a path counts as a loop; the kernel's own limit. */
+const MAX_LINKS = 40;
+
+/** A kernel's release goes into paths and command lines. */
+const RELEASE = /^[0-9]+\.[0-9]+[A-Za-z0-9._+~-]*$/;
+
+/** The text of a file; undefined when it is not there or may not be read. */
+export async function readIfPresent(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
+}
+
+/** A system and one of its kernels. */
+export class Host {
+  private constructor(
+    /** Absolute path of the system's root directory. */
+    readonly root: string,
+    /** Release of the kernel that modules are for. */
+    readonly kernel: string,
+    /** Release of the kernel that runs. */
+    readonly running: string,
+  ) {}
+
+  /** Looks at a system. Throws an MpuError (usage) for a root that is no directory or a release that is none. */
+  static async open(options: HostOptions = {}): Promise<Host> {
+    const root = resolve(options.root ?? '/');
+    if (!existsSync(join(root, '.'))) {
+      throw usageError(`${root} is no directory`, 'give --root the root directory of a system');
+    }
+    const kernelFile = (path: string): string => (existsSync(join(root, 'proc/sys')) ? join(root, path) : path);
+    const running = ((await readIfPresent(kernelFile('/proc/sys/kernel/osrelease'))) ?? release()).trim();
+    const kernel = options.kernel ?? running;
+    if (!RELEASE.test(kernel)) {
+      throw usageError(`${JSON.stringify(kernel)} is no kernel release`, 'give --kernel what uname -r prints on it, e.g. 6.1.0-18-amd64');
+    }
+    return new Host(root, kernel, running);
+  }
+
+  get isRunningKernel(): boolean {
+    return this.kernel === this.running;
+  }
+
+  /** The system this program runs on, not one below another directory. */
+  get isThisSystem(): boolean {
+    return this.root === '/';
+  }
+
+  /** Where a path of the system is seen from here. Links are taken as they are: see {@link resolve}. */
+  path(path: string): string {
+    return join(this.root, path);
+  }
+
+  /**
+   * A file below /proc or /sys: that of the root where it is mounted there, else this system's. It is
+   * the same kernel, but a container may have less of it.
+   */
+  kernelFile(path: string): string {
+    const mounted = path.startsWith('/proc/') ? 'proc/sys' : 'sys/kernel';
+    return existsSync(join(this.root, mounted)) ? this.path(path) : path;
+  }
+
+  /** As {@link path}, with all links followed as the system itself would; the last part need not exist. */
+  async resolve(path: string): Promise<string> {
+    let pending = path.split('/').filter((part) => part !== '');
+    let at = '/';
+    let links = 0;
+    while (pending.length > 0) {
+      const [part = '', ...rest] = pending;
+      pending = rest;
+      const next = part === '..' ? dirname(at) : join(at, part);
+      const target = await readlink(this.path(next)).catch((error: unknown) => {
+        if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoName(error) ?? '')) return undefined;
+        throw fileError(error, `cannot look at ${this.path(next)}`);
+      });
+      if (target === undefined) {
+        at = next;
+        continue;
+      }
+      if (++links > MAX_LINKS) throw fileError(new Error('too many links'), `cannot look at ${this.path(path)}`);
+      if (target.startsWith(sep)) at = '/';
+      pending = [...target.split('/').filter((name) => name !== '' && name !== '.'), ...pending];
+    }
+    return this.path(at);
+  }
+
+  /** What has to be added to an `mpu` command line to name the same system and kernel. */
+  get flags(): string {
+    const root = this.isThisSystem ? '' : ` --root ${this.root}`;
+    return this.isRunningKernel ? root : `${root} --kernel ${this.kernel}`;
+  }
+}
+
+function usageError(why: string, next: string): MpuError {
+  return new MpuError({ code: 'usage', what: 'cannot find the system', why, next, exitCode: ExitCode.usage });
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Loading mpu.ko into the running kernel and taking it out again. Nothing persists over a boot. */
+import { ExitCode, MpuError, throwIfInterrupted } from '../errors.js';
+import { queryModule, type ModuleState } from '../translator.js';
+import { builtModule, type BuildOptions } from './build.js';
+import type { Host } from './host.js';
+import { explainInsmod } from './insmod.js';
+import { checkLoadable, checkRelease } from './kernel-build.js';
+import { foreignModule, loadedModule, type Query } from './loaded.js';
+import { installedModules, type ModuleFile } from './module-file.js';
+import { lastLines, runProgram } from './program.js';
+import { mayLoadModules } from './restrictions.js';
+import { sourceVersion } from './source.js';
+
+/** How to load; everything is optional. */
+export interface LoadOptions extends BuildOptions {
+  /** Asks the module; for tests. */
+  query?: Query;
+}
+
+/** What became of a request to load. */
+export interface LoadResult {
+  /** `replaced`: another version was loaded before. */
+  outcome: 'loaded' | 'replaced' | 'unchanged';
+  kernel: string;
+  /** File that was loaded; undefined when nothing was. */
+  path?: string;
+  /** What the loaded module answered over netlink. */
+  module: ModuleState;
+}
+
+/** What became of a request to unload. */
+export interface UnloadResult {
+  outcome: 'unloaded' | 'unchanged';
+  kernel: string;
+}
+
+async function checkPermission(host: Host, what: string, verb: string): Promise<void> {
+  if (await mayLoadModules(host)) return;
+  throw new MpuError({
+    code: 'permission-denied',
+    what,
+    why: 'it needs CAP_SYS_MODULE, which root on the host has and root in a container mostly lacks',
+    next: process.getuid?.() === 0 ? `run it on the host: mpu module ${verb}` : `sudo mpu module ${verb}${host.flags}`,
+    exitCode: ExitCode.permission,
+  });
+}
+
+/** The file to load: one that was built or installed for this kernel by this version, else a new one. */
+async function moduleToLoad(host: Host, version: string, options: BuildOptions): Promise<ModuleFile> {
+  const matches = (file: ModuleFile): boolean => file.ours && file.version === version && file.kernel === host.kernel;
+  if (options.key === undefined && options.compiler === undefined) {
+    const installed = (await installedModules(host, host.kernel)).find(matches);
+    if (installed !== undefined) return installed;
+  }
+  return builtModule(host, options);
+}
+
+async function remove(what: string): Promise<void> {
+  const result = await runProgram('rmmod', ['mpu'], what);
+  if (result.status === 0) return;
+  const why = lastLines(result);
+  if (/Operation not permitted|Permission denied/.test(why)) {
+    throw new MpuError({ code: 'permission-denied', what, why, next: 'sudo mpu module unload', exitCode: ExitCode.permission });
+  }
+  throw new MpuError({ code: 'module-busy', what, why, next: 'end what uses it and run it again: lsmod shows how many do' });
+}
+
+/**
+ * Loads mpu.ko, building it when there is none for this kernel, and asks it over netlink whether it
+ * answers. Loading what is loaded changes nothing; another version is replaced. Throws an MpuError; a
+ * module that was loaded and does not answer is taken out again.
+ */
+export async function loadModule(host: Host, options: LoadOptions = {}): Promise<LoadResult> {
+  const what = 'cannot load mpu.ko';
+  const query = options.query ?? queryModule;
+  if (!host.isRunningKernel) {
+    throw new MpuError({
+      code: 'usage',
+      what,
+      why: `a module is loaded into the kernel that runs, ${host.running}, and this is for ${host.kernel}`,
+      next: `mpu module install${host.flags}, then boot that kernel`,
+      exitCode: ExitCode.usage,
+    });
+  }
+  checkRelease(host);
+  await checkLoadable(host);
+  const version = await sourceVersion();
+  const before = await loadedModule(host, query);
+  if (before.owner === 'foreign') throw foreignModule(what);
+  if (before.answer?.version === version) return { outcome: 'unchanged', kernel: host.kernel, module: before.answer };
+  await checkPermission(host, what, 'load');
+
+  // Before it is loaded, so that a module nobody can ask is not left behind.
+  await query();
+  const file = await moduleToLoad(host, version, options);
+  throwIfInterrupted(options.signal);
+  if (before.owner === 'mpu') await remove('cannot take the loaded mpu.ko out');
+  options.onProgress?.(`loading ${file.path}`);
+  const result = await runProgram('insmod', [file.path], what);
+  if (result.status !== 0) throw await explainInsmod(host, result, file);
+  const module = await query();
+  if (module?.version === version) {
+    return { outcome: before.owner === 'mpu' ? 'replaced' : 'loaded', kernel: host.kernel, path: file.path, module };
+  }
+  await remove('cannot take mpu.ko out again');
+  throw new MpuError({
+    code: 'module-silent',
+    what,
+    why: module === undefined ? 'it was loaded and did not answer over netlink, so it was unloaded again' : `the module that answers is version ${module.version}`,
+    next: 'look for its line in dmesg, then: mpu module build, mpu module load',
+  });
+}
+
+/** Takes mpu.ko out of the running kernel; nothing to do when it is not loaded. Throws an MpuError. */
+export async function unloadModule(host: Host, options: Pick<LoadOptions, 'query'> = {}): Promise<UnloadResult> {
+  const what = 'cannot unload mpu.ko';
+  const before = await loadedModule(host, options.query);
+  if (before.owner === 'foreign') throw foreignModule(what);
+  if (before.owner === 'none') return { outcome: 'unchanged', kernel: host.running };
+  await checkPermission(host, what, 'unload');
+  await remove(what);
+  return { outcome: 'unloaded', kernel: host.running };
+}
+

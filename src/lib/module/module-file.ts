@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Files of kernel modules: what they say about themselves, and where those of mpu lie. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { MpuError, errnoName, fileError } from '../errors.js';
+import type { Host } from './host.js';
+import { lastLines, runProgram } from './program.js';
+
+/** What mpu.ko is called, with the endings of its compressed forms. */
+const MODULE_FILE = /^mpu\.ko(\.gz|\.xz|\.zst)?$/;
+
+/** MODULE_AUTHOR of mpu.ko: other projects have a module of the same name. */
+const AUTHOR = 'The mpu authors';
+
+/** The kernel's own mark at the end of a signed module (scripts/sign-file.c). */
+const SIGNATURE_MARK = '~Module signature appended~\n';
+
+/** A module file. */
+export interface ModuleFile {
+  /** Path as seen from here. */
+  path: string;
+  /** Whether it is mpu.ko of this project. */
+  ours: boolean;
+  /** MODULE_VERSION, undefined when it has none. */
+  version: string | undefined;
+  /** Release of the kernel it was built for. */
+  kernel: string | undefined;
+  signed: boolean;
+}
+
+/** The section of a 64-bit little-endian ELF file; empty when it has none of that name. */
+function elfSection(data: Buffer, wanted: string): Buffer {
+  const [tableOffset, entrySize, count, nameIndex] = [Number(data.readBigUInt64LE(0x28)), data.readUInt16LE(0x3a), data.readUInt16LE(0x3c), data.readUInt16LE(0x3e)];
+  const contents = (index: number): Buffer => {
+    const header = tableOffset + index * entrySize;
+    const offset = Number(data.readBigUInt64LE(header + 0x18));
+    return data.subarray(offset, offset + Number(data.readBigUInt64LE(header + 0x20)));
+  };
+  const names = contents(nameIndex);
+  for (let index = 0; index < count; index++) {
+    const at = data.readUInt32LE(tableOffset + index * entrySize);
+    if (names.toString('latin1', at, names.indexOf(0, at)) === wanted) return contents(index);
+  }
+  return Buffer.alloc(0);
+}
+
+/** The entries of a module's .modinfo section; none when it is no such file. */
+export function parseModinfo(data: Buffer): Map<string, string> {
+  const info = new Map<string, string>();
+  if (data.subarray(0, 6).toString('latin1') !== '\x7fELF\x02\x01') return info;
+  try {
+    for (const entry of elfSection(data, '.modinfo').toString('utf8').split('\0')) {
+      const [name = '', ...value] = entry.split('=');
+      if (!info.has(name)) info.set(name, value.join('='));
+    }
+  } catch (error) {
+    // The file ends before its headers say so.
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return info;
+}
+
+async function uncompressed(path: string, data: Buffer): Promise<Buffer> {
+  if (path.endsWith('.gz')) return promisify(gunzip)(data);
+  const program = path.endsWith('.xz') ? 'xz' : path.endsWith('.zst') ? 'zstd' : undefined;
+  if (program === undefined) return data;
+  const what = `cannot read ${path}`;
+  const result = await runProgram(program, ['-dc', path], what);
+  if (result.status === 0) return result.stdout;
+  throw new MpuError({ code: 'module-invalid', what, why: lastLines({ stdout: Buffer.alloc(0), stderr: result.stderr }), next: 'mpu module uninstall, then install it again' });
+}
+
+/** Reads a module file. Throws an MpuError when it is no module or cannot be read. */
+export async function readModuleFile(path: string): Promise<ModuleFile> {
+  const what = `cannot read the module ${path}`;
+  const data = await readFile(path).catch((error: unknown) => {
+    throw fileError(error, what);
+  });
+  const plain = await uncompressed(path, data);
+  const info = parseModinfo(plain);
+  const vermagic = info.get('vermagic');
+  if (vermagic === undefined) {
+    throw new MpuError({ code: 'module-invalid', what, why: 'it is no kernel module', next: 'build one: mpu module build' });
+  }
+  const version = info.get('version');
+  return {
+    path,
+    ours: info.get('author') === AUTHOR && version !== undefined,
+    version,
+    kernel: vermagic.split(' ')[0],
+    signed: plain.subarray(-SIGNATURE_MARK.length).toString('latin1') === SIGNATURE_MARK,
+  };
+}
+
+/** An mpu.ko below /lib/modules. */
+export interface InstalledModule extends ModuleFile {
+  /** Release of the kernel whose directory it lies in. */
+  release: string;
+  /** Directory below the kernel's, e.g. `extra` or `updates/dkms`. */
+  place: string;
+}
+
+/** Releases that have a directory below /lib/modules. */
+export async function kernelReleases(host: Host): Promise<string[]> {
+  const directory = await host.resolve('/lib/modules');
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+    if (errnoName(error) === 'ENOENT') return [];
+    throw fileError(error, `cannot list ${directory}`);
+  });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+}
+
+/** Where modules that are no part of the kernel's own package go, by distribution. */
+const PLACES = ['extra', 'updates', 'updates/dkms', 'extra/dkms', 'kernel/updates/dkms', 'weak-updates'];
+
+/** Every mpu.ko of a kernel, also those of other projects. */
+export async function installedModules(host: Host, release: string): Promise<InstalledModule[]> {
+  const directory = await host.resolve(`/lib/modules/${release}`);
+  const found: InstalledModule[] = [];
+  for (const place of PLACES) {
+    const names = await readdir(join(directory, place)).catch((): string[] => []);
+    for (const name of names.filter((candidate) => MODULE_FILE.test(candidate))) {
+      const path = join(directory, place, name);
+      found.push({ ...(await readModuleFile(path)), release, place: relative(directory, join(path, '..')) });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Everything there is to know about mpu.ko on a system. Needs no privilege and changes nothing. */
+import { join } from 'node:path';
+import { errnoName } from '../errors.js';
+import { cacheDirectory } from './build.js';
+import { Dkms, type DkmsEntry } from './dkms.js';
+import { readIfPresent, type Host } from './host.js';
+import { BOOT_FILE } from './install.js';
+import { findHeaders } from './kernel-build.js';
+import { loadedModule, type LoadedModule, type Query } from './loaded.js';
+import { installedModules, kernelReleases, readModuleFile, type InstalledModule, type ModuleFile } from './module-file.js';
+import { readRestrictions, type Restrictions } from './restrictions.js';
+import { sourceVersion } from './source.js';
+
+/** The state of the module on a system. */
+export interface ModuleStatus {
+  /** Kernel that was asked about. */
+  kernel: string;
+  running: string;
+  /** Version that this package builds. */
+  version: string;
+  loaded: LoadedModule;
+  /** Every mpu.ko below /lib/modules, also those of other projects. */
+  installed: InstalledModule[];
+  /** Undefined where there is no DKMS, or it cannot be asked. */
+  dkms?: DkmsEntry[];
+  /** Whether it is loaded at boot. */
+  atBoot: boolean;
+  /** What was built for the kernel. */
+  built?: ModuleFile;
+  /** The headers of the kernel. */
+  headers?: string;
+  restrictions: Restrictions;
+}
+
+/** Looks at everything. */
+export async function moduleStatus(host: Host, query?: Query): Promise<ModuleStatus> {
+  const installed: InstalledModule[] = [];
+  for (const release of await kernelReleases(host)) installed.push(...(await installedModules(host, release)));
+  // dkms wants root; without, its modules are among the installed ones all the same.
+  const dkms = await Dkms.find(host).then((found) => found?.status()).catch(() => undefined);
+  const headers = await findHeaders(host);
+  const built = await readModuleFile(join(cacheDirectory(host), host.kernel, 'mpu.ko')).catch((error: unknown) => {
+    if (errnoName(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
+    throw error;
+  });
+  return {
+    kernel: host.kernel,
+    running: host.running,
+    version: await sourceVersion(),
+    loaded: await loadedModule(host, query),
+    installed,
+    ...(dkms === undefined ? {} : { dkms }),
+    atBoot: /^mpu$/m.test((await readIfPresent(await host.resolve(BOOT_FILE))) ?? ''),
+    ...(built === undefined ? {} : { built }),
+    ...(headers === undefined ? {} : { headers }),
+    restrictions: await readRestrictions(host),
+  };
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `mpu module` for real: node in a guest whose kernel takes the module, refuses it, or has another one of that name. */
+import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import t from 'tap';
+import { lacking } from '../lib/engines.js';
+import { check, checkout, mpu } from '../lib/mpu.js';
+import { runGuest } from '../qemu/guest.js';
+import { kernelOf } from '../qemu/kernels.js';
+import { addHeaders, makeFixture } from './fixture.js';
+
+const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc-12', 'depmod', 'insmod', 'openssl', 'mount', 'setpriv', 'cpio']);
+
+/** Programs of this system that the guest needs, with the libraries they are linked with. */
+async function addPrograms(tree: string, names: string[]): Promise<void> {
+  for (const name of names) {
+    const path = name.startsWith('/') ? name : (await check('sh', ['-c', 'command -v "$0"', name])).trim();
+    const libraries = [...(await check('ldd', [path])).matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
+    for (const file of [path, ...libraries]) {
+      await mkdir(join(tree, dirname(file)), { recursive: true });
+      await cp(await realpath(file), join(tree, file));
+    }
+  }
+}
+
+/** mpu as it is installed from its package, with what it depends on. */
+async function addPackage(tree: string): Promise<void> {
+  const target = join(tree, 'mpu');
+  await mkdir(join(target, 'build/native/Release'), { recursive: true });
+  for (const path of ['dist', 'kernel', 'package.json', 'build/native/Release/mpu.node']) {
+    await cp(join(checkout, path), join(target, path), { recursive: true });
+  }
+  const wanted = ['commander', 'tar-stream'];
+  for (const name of wanted) {
+    const source = join(checkout, 'node_modules', name);
+    await cp(source, join(target, 'node_modules', name), { recursive: true });
+    const manifest = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> };
+    for (const dependency of Object.keys(manifest.dependencies ?? {})) if (!wanted.includes(dependency)) wanted.push(dependency);
+  }
+}
+
+/** A module of another project that has the name. */
+async function buildForeign(headers: string, directory: string): Promise<string> {
+  await mkdir(directory);
+  await writeFile(join(directory, 'mpu.c'), '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n');
+  await writeFile(join(directory, 'Makefile'), 'obj-m := mpu.o\n');
+  await check('make', ['-C', headers, `M=${directory}`, 'CC=gcc-12', 'modules']);
+  return join(directory, 'mpu.ko');
+}
+
+/** PID 1 of the guest. Its lines are those that test/qemu/guest.ts reads; the last write ends QEMU. */
+const INIT = `#!/usr/bin/node
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync, writeSync } from 'node:fs';
+const power = spawn('/power-off', { stdio: ['pipe', 'inherit', 'inherit'] });
+let number = 0;
+const say = (line) => writeSync(1, 'mpu-guest: ' + line + '\\n');
+const check = (name, ok, detail) => {
+  if (!ok) writeSync(1, JSON.stringify(detail, null, 1) + '\\n');
+  say((ok ? '' : 'not ') + 'ok ' + ++number + ' - ' + name);
+};
+const mpu = (args, prefix = []) => {
+  const [program, ...rest] = [...prefix, '/usr/bin/node', '/mpu/dist/cli.js', 'module', ...args, '--json'];
+  const ended = spawnSync(program, rest, { encoding: 'utf8', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' } });
+  let document = {};
+  try { document = JSON.parse(ended.stdout); } catch { /* said by the check */ }
+  return { status: ended.status, stderr: ended.stderr, ...document };
+};
+const expect = (name, answer, ok) => check(name, ok(answer), answer);
+try {
+  process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+  for (const [type, place] of [['proc', '/proc'], ['sysfs', '/sys'], ['devtmpfs', '/dev'], ['securityfs', '/sys/kernel/security']]) execFileSync('mount', ['-t', type, type, place]);
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/var']);
+  expect('status before', mpu(['status']), (a) => a.ok && a.loaded.owner === 'none' && a.installed.length === 1 && a.atBoot && a.restrictions.secureBoot === 'absent');
+  expect('unload with nothing loaded', mpu(['unload']), (a) => a.ok && a.outcome === 'unchanged');
+  expect('an unprivileged user may not load it', mpu(['load'], ['setpriv', '--reuid', '1000', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all']), (a) => a.status === 4 && a.error.code === 'permission-denied');
+  expect('load', mpu(['load']), (a) => a.ok && a.outcome === 'loaded' && a.module.abi === 1 && a.module.features.includes('translate'));
+  expect('load again', mpu(['load']), (a) => a.ok && a.outcome === 'unchanged');
+  expect('status', mpu(['status']), (a) => a.ok && a.loaded.owner === 'mpu' && a.loaded.answer.version === a.version && a.loaded.answer.counters.requests >= 0);
+  const { translate, queryModule } = await import('/mpu/dist/lib/translator.js');
+  const state = await queryModule();
+  const translated = await translate([1, 0, process.pid, 4000000], 'to-host', { method: 'netlink' });
+  check('translate over netlink', state.counters.requests === 0 && translated.join() === '1,0,1,0', { ...state, translated });
+  const many = Array.from({ length: 10000 }, (_, index) => index % 2);
+  check('more PIDs than one request carries', (await translate(many, 'to-ns', { method: 'netlink' })).join() === many.join(), {});
+  const inside = "import('/mpu/dist/lib/translator.js').then(async ({ translate, queryModule }) => { const host = await translate([1], 'to-host', { method: 'netlink' }); console.log(JSON.stringify({ host, back: await translate([host[0], 1], 'to-ns', { method: 'netlink' }), counters: (await queryModule()).counters })); })";
+  const container = JSON.parse(execFileSync('unshare', ['-pnf', '/usr/bin/node', '-e', inside], { encoding: 'utf8' }));
+  check('a container in namespaces of its own', container.host[0] > 1 && container.back.join() === '1,0' && container.counters === undefined, container);
+  expect('unload', mpu(['unload']), (a) => a.ok && a.outcome === 'unloaded');
+  expect('status after', mpu(['status']), (a) => a.loaded.owner === 'none');
+
+  execFileSync('insmod', ['/foreign.ko']);
+  expect('a foreign module mpu: load', mpu(['load']), (a) => a.status === 1 && a.error.code === 'foreign-module');
+  expect('a foreign module mpu: unload', mpu(['unload']), (a) => a.status === 1 && a.error.code === 'foreign-module');
+  expect('a foreign module mpu: status', mpu(['status']), (a) => a.loaded.owner === 'foreign');
+  execFileSync('rmmod', ['mpu']);
+
+  writeFileSync('/sys/module/module/parameters/sig_enforce', 'Y');
+  expect('signatures enforced: status', mpu(['status']), (a) => a.restrictions.signaturesEnforced);
+  expect('signatures enforced: unsigned', mpu(['load']), (a) => a.status === 4 && a.error.code === 'signature-refused' && /not signed/.test(a.error.why) && /mokutil --import/.test(a.error.next));
+  execFileSync('cp', ['/signed.ko', '/lib/modules/' + readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim() + '/extra/mpu.ko']);
+  expect('signatures enforced: a key that is not enrolled', mpu(['load']), (a) => a.status === 4 && a.error.code === 'signature-refused' && /does not know/.test(a.error.why));
+  writeFileSync('/sys/kernel/security/lockdown', 'integrity');
+  expect('lockdown: status', mpu(['status']), (a) => a.restrictions.lockdown === 'integrity');
+  expect('lockdown', mpu(['load']), (a) => a.status === 4 && ['lockdown', 'signature-refused'].includes(a.error.code));
+  expect('uninstall', mpu(['uninstall']), (a) => a.ok && a.removed.some((path) => path.endsWith('extra/mpu.ko')));
+  writeFileSync('/proc/sys/kernel/modules_disabled', '1');
+  expect('modules disabled', mpu(['status']), (a) => a.restrictions.modulesDisabled && a.installed.length === 0 && !a.atBoot);
+} catch (error) {
+  check('the guest has no other trouble', false, String(error.stack));
+}
+say('done ' + number);
+power.stdin.end();
+`;
+
+/** Ends QEMU when its input ends. It takes its privilege at once: lockdown refuses it later. */
+const POWER_OFF = `#include <sys/io.h>
+#include <unistd.h>
+#include <termios.h>
+int main(void)
+{
+	char c;
+	if (iopl(3))
+		return 1;
+	while (read(0, &c, 1) > 0)
+		;
+	tcdrain(1);
+	outb(0x10, 0xf4);
+	return 0;
+}
+`;
+
+await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
+  const kernel = await kernelOf('6.1');
+  const scratch = await mkdtemp(join(tmpdir(), 'mpu-guest-'));
+  t.teardown(() => rm(scratch, { recursive: true, force: true }));
+  const { root, env } = await makeFixture(join(scratch, 'build'), kernel.release);
+  await addHeaders(root, kernel.release);
+
+  const tree = join(scratch, 'tree');
+  for (const name of ['proc', 'sys', 'dev', 'var', 'tmp', 'root', 'etc/modules-load.d', `lib/modules/${kernel.release}`]) await mkdir(join(tree, name), { recursive: true });
+  await addPrograms(tree, [process.execPath, 'mount', 'setpriv', 'unshare', 'insmod', 'rmmod', 'depmod', 'cp', 'dmesg']);
+  await addPackage(tree);
+  if (process.execPath !== '/usr/bin/node') await cp(join(tree, process.execPath), join(tree, 'usr/bin/node'));
+  const [key, cert] = [join(scratch, 'MOK.key'), join(scratch, 'MOK.der')];
+  await check('openssl', ['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', '/CN=mpu', '-keyout', key, '-outform', 'DER', '-out', cert]);
+  const module = async (...args: string[]): Promise<void> => {
+    const ended = await mpu(['module', ...args, '--root', root], { env });
+    if (ended.status !== 0) throw new Error(ended.stderr);
+  };
+  await module('install');
+  await cp(join(root, 'lib/modules', kernel.release, 'extra'), join(tree, 'lib/modules', kernel.release, 'extra'), { recursive: true });
+  await cp(join(root, 'etc/modules-load.d'), join(tree, 'etc/modules-load.d'), { recursive: true });
+  await module('build', '--key', key, '--cert', cert, '--output', join(tree, 'signed.ko'));
+  await cp(await buildForeign(kernel.headers, join(scratch, 'foreign')), join(tree, 'foreign.ko'));
+  await writeFile(join(scratch, 'power-off.c'), POWER_OFF);
+  await check('gcc-12', ['-static', '-o', join(tree, 'power-off'), join(scratch, 'power-off.c')]);
+  await writeFile(join(tree, 'init'), INIT);
+  await chmod(join(tree, 'init'), 0o755);
+
+  const initramfs = join(scratch, 'initramfs');
+  await check('sh', ['-c', 'cd "$0" && find . | cpio --quiet -o -H newc >"$1"', tree, initramfs]);
+  const result = await runGuest(kernel, initramfs, { timeout: 400 });
+  for (const { name, ok } of result.cases) t.ok(ok, name);
+  t.ok(result.cases.length >= 20, 'the guest ran all its cases');
+  if (!t.ok(result.finished && result.cases.every(({ ok }) => ok), 'the guest ended by its own will')) t.comment(result.ending);
+});
