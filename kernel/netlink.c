@@ -34,6 +34,23 @@ static struct pid_namespace *caller_pid_ns(void)
 	return task_active_pid_ns(current);
 }
 
+/*
+ * A kernel thread that sends on somebody's behalf is in the initial PID namespace, whoever that is:
+ * io_uring's workers were such threads before Linux 5.12.
+ */
+static bool caller_is_unknown(struct genl_info *info)
+{
+	if (!(current->flags & PF_KTHREAD))
+		return false;
+	NL_SET_ERR_MSG(info->extack, "sent by a kernel thread");
+	return true;
+}
+
+static bool caller_is_host(void)
+{
+	return !(current->flags & PF_KTHREAD) && caller_pid_ns() == &init_pid_ns;
+}
+
 static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
 			 struct pid_namespace *to)
 {
@@ -44,6 +61,8 @@ static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
 	unsigned int count;
 	void *header;
 
+	if (caller_is_unknown(info))
+		return -EPERM;
 	if (GENL_REQ_ATTR_CHECK(info, MPU_A_PIDS))
 		return -EINVAL;
 	pids = info->attrs[MPU_A_PIDS];
@@ -121,7 +140,7 @@ static int mpu_get_doit(struct sk_buff *skb, struct genl_info *info)
 	    nla_put_u64_64bit(reply, MPU_A_GENERATION, mpu_generation, MPU_A_PAD))
 		goto too_small;
 	/* They would tell a container what the others do. */
-	if (caller_pid_ns() == &init_pid_ns && put_counters(reply))
+	if (caller_is_host() && put_counters(reply))
 		goto too_small;
 	genlmsg_end(reply, header);
 	return genlmsg_reply(reply, info);
@@ -138,7 +157,7 @@ static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "needs CAP_SYS_ADMIN in the initial user namespace");
 		return -EPERM;
 	}
-	if (caller_pid_ns() != &init_pid_ns) {
+	if (!caller_is_host()) {
 		NL_SET_ERR_MSG(info->extack, "the caller is not in the initial PID namespace");
 		return -EPERM;
 	}

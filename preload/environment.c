@@ -22,6 +22,9 @@ struct match {
 
 static void take(struct match *match, char c)
 {
+	/* the first of its name counts, as for getenv() */
+	if (match->found)
+		return;
 	if (c == '\0') {
 		if (!match->name[match->at] && match->length < match->size) {
 			match->value[match->length] = '\0';
@@ -46,7 +49,7 @@ static int privileged(void)
 {
 	unsigned long vector[2 * 64];
 	unsigned int i, words;
-	long size, fd = mpu_sys_open("/proc/self/auxv");
+	long size, fd = mpu_sys_open_own("/proc/thread-self/auxv", "/proc/self/auxv");
 
 	if (fd < 0)
 		return 1;
@@ -65,7 +68,7 @@ static int scan(struct match *matches, unsigned int count)
 	char buffer[1024];
 	unsigned int k;
 	long size, i;
-	long fd = mpu_sys_open("/proc/self/environ");
+	long fd = mpu_sys_open_own("/proc/thread-self/environ", "/proc/self/environ");
 
 	if (fd < 0)
 		return 0;

@@ -7,11 +7,9 @@
 #include "sys.h"
 #include "uapi/mpu.h"
 
-#define AF_NETLINK	16
 #define SOCK_RAW	3
 #define SOCK_CLOEXEC	02000000
 #define NETLINK_GENERIC 16
-#define MSG_DONTWAIT	0x40
 
 /* linux/netlink.h, linux/genetlink.h */
 #define NLM_F_REQUEST	      1
@@ -68,11 +66,11 @@ static long exchange(int fd, struct head *head, const void *payload, mpu_u32 pay
 	parts[0].size = HEAD_SIZE;
 	parts[1].base = (void *)(unsigned long)payload;
 	parts[1].size = payload_size;
-	if (mpu_sys_sendmsg(fd, parts, 2, 0) != (long)(HEAD_SIZE + payload_size))
+	if (mpu_sys_netlink_send(fd, parts, 2) != (long)(HEAD_SIZE + payload_size))
 		return -1;
 	parts[1].base = answer;
 	parts[1].size = answer_size;
-	received = mpu_sys_recvmsg(fd, parts, 2, MSG_DONTWAIT);
+	received = mpu_sys_netlink_receive(fd, parts, 2);
 	/* an error message has another type */
 	if (received < (long)HEAD_SIZE || head->type != type || head->sequence != SEQUENCE)
 		return -1;
@@ -140,7 +138,8 @@ int mpu_netlink_resolver_open(struct mpu_resolver *resolver)
 	if (!is_loaded())
 		return 0;
 	resolver->translate = netlink_translate;
-	resolver->fd = (int)mpu_sys_socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+	resolver->fd =
+		(int)mpu_sys_socket(MPU_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
 	if (resolver->fd < 0)
 		return 0;
 	resolver->family = find_family(resolver->fd);

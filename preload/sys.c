@@ -9,11 +9,11 @@ static int word_accessible(unsigned long address)
 {
 	mpu_u32 saved[SIGSET_SIZE / 4];
 
-	if (mpu_syscall4(MPU_NR_rt_sigprocmask, HOW_NONE, (long)address, 0, SIGSET_SIZE) ==
-	    -MPU_EFAULT)
+	if (mpu_syscall4(MPU_NR_rt_sigprocmask, HOW_NONE, (long)address, 0, SIGSET_SIZE) !=
+	    -MPU_EINVAL)
 		return 0;
 	mpu_rm_copy(saved, (void *)address, SIGSET_SIZE);
-	if (mpu_syscall4(MPU_NR_rt_sigprocmask, 0, 0, (long)address, SIGSET_SIZE) == -MPU_EFAULT)
+	if (mpu_syscall4(MPU_NR_rt_sigprocmask, 0, 0, (long)address, SIGSET_SIZE) != 0)
 		return 0;
 	mpu_rm_copy((void *)address, saved, SIGSET_SIZE);
 	return 1;
@@ -65,6 +65,8 @@ int mpu_sys_is_inode(int fd, mpu_u32 inode)
 	return get_stat(fd, stat) && mpu_rm_load32(stat, MPU_STAT_INODE) == inode;
 }
 
+#define MSG_DONTWAIT 0x40
+
 #if defined(__i386__)
 /* The calls of their own came with Linux 4.3. */
 #define SOCKETCALL_SOCKET  1
@@ -88,18 +90,20 @@ static long socket_call(long call, long a, long b, long c)
 }
 #endif
 
-static long message_call(long call, int fd, struct mpu_iovec *parts, unsigned long count, int flags)
+static void address_kernel(struct mpu_message *message, struct mpu_netlink_address *address,
+			   struct mpu_iovec *parts, unsigned long count)
 {
-	struct mpu_message message;
-
-	message.name = 0;
-	message.name_size = 0;
-	message.parts = parts;
-	message.part_count = count;
-	message.control = 0;
-	message.control_size = 0;
-	message.flags = 0;
-	return socket_call(call, fd, (long)&message, flags);
+	address->family = MPU_AF_NETLINK;
+	address->padding = 0;
+	address->port = 0;
+	address->groups = 0;
+	message->name = address;
+	message->name_size = sizeof(*address);
+	message->parts = parts;
+	message->part_count = count;
+	message->control = 0;
+	message->control_size = 0;
+	message->flags = 0;
 }
 
 long mpu_sys_socket(int domain, int type, int protocol)
@@ -107,12 +111,22 @@ long mpu_sys_socket(int domain, int type, int protocol)
 	return socket_call(SOCKETCALL_SOCKET, domain, type, protocol);
 }
 
-long mpu_sys_sendmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags)
+long mpu_sys_netlink_send(int fd, struct mpu_iovec *parts, unsigned long count)
 {
-	return message_call(SOCKETCALL_SENDMSG, fd, parts, count, flags);
+	struct mpu_netlink_address address;
+	struct mpu_message message;
+
+	address_kernel(&message, &address, parts, count);
+	return socket_call(SOCKETCALL_SENDMSG, fd, (long)&message, 0);
 }
 
-long mpu_sys_recvmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags)
+long mpu_sys_netlink_receive(int fd, struct mpu_iovec *parts, unsigned long count)
 {
-	return message_call(SOCKETCALL_RECVMSG, fd, parts, count, flags);
+	struct mpu_netlink_address address;
+	struct mpu_message message;
+	long size;
+
+	address_kernel(&message, &address, parts, count);
+	size = socket_call(SOCKETCALL_RECVMSG, fd, (long)&message, MSG_DONTWAIT);
+	return message.name_size == sizeof(address) && address.port == 0 ? size : -1;
 }

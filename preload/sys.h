@@ -10,7 +10,8 @@
 #include "rm/rm.h"
 
 #define MPU_ESRCH     3
-#define MPU_EFAULT    14
+#define MPU_ENOENT    2
+#define MPU_EINVAL    22
 #define MPU_MAX_ERRNO 4095
 
 #define MPU_AT_FDCWD		  (-100)
@@ -177,14 +178,35 @@ static inline void mpu_sys_unmap(void *address, unsigned long size)
 	mpu_syscall4(MPU_NR_munmap, (long)address, (long)size, 0, 0);
 }
 
+/*
+ * /proc/NAME of this task, by either of two paths: the second is gone once the main thread has
+ * ended, the first came with Linux 3.17.
+ */
+static inline long mpu_sys_open_own(const char *of_thread, const char *of_process)
+{
+	long fd = mpu_sys_open(of_thread);
+
+	return fd == -MPU_ENOENT ? mpu_sys_open(of_process) : fd;
+}
+
 /* struct iovec and struct msghdr, as the kernel has them */
 struct mpu_iovec {
 	void *base;
 	unsigned long size;
 };
 
+#define MPU_AF_NETLINK 16
+
+/* struct sockaddr_nl */
+struct mpu_netlink_address {
+	mpu_u16 family;
+	mpu_u16 padding;
+	mpu_u32 port; /* 0: the kernel */
+	mpu_u32 groups;
+};
+
 struct mpu_message {
-	void *name;
+	struct mpu_netlink_address *name;
 	int name_size;
 	struct mpu_iovec *parts;
 	unsigned long part_count;
@@ -194,8 +216,9 @@ struct mpu_message {
 };
 
 long mpu_sys_socket(int domain, int type, int protocol);
-long mpu_sys_sendmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags);
-long mpu_sys_recvmsg(int fd, struct mpu_iovec *parts, unsigned long count, int flags);
+/* To and from the kernel alone: what others send is an error. */
+long mpu_sys_netlink_send(int fd, struct mpu_iovec *parts, unsigned long count);
+long mpu_sys_netlink_receive(int fd, struct mpu_iovec *parts, unsigned long count);
 
 /*
  * Whether size bytes can be read and written, found out without a fault: rt_sigprocmask reads and

@@ -60,9 +60,9 @@ static int ask_slots(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
  * From 535.113 to 570.144 the driver knows a process by the threads that opened its RM clients.
  * Where GET_PIDS shows such numbers, a process's memory is the sum over them.
  */
-static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-			const struct mpu_rm_layout *layout, mpu_u8 *array, mpu_u32 elements,
-			const mpu_u32 *asked, const mpu_u32 *hosts)
+static int sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+		       const struct mpu_rm_layout *layout, mpu_u8 *array, mpu_u32 elements,
+		       const mpu_u32 *asked, const mpu_u32 *hosts)
 {
 	mpu_u8 *slots = (mpu_u8 *)work->query + layout->array;
 	mpu_u32 i, j, used = 0;
@@ -78,7 +78,7 @@ static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 				continue;
 			if (used == layout->max) {
 				if (!ask_slots(ops, work, layout, array, asked, used, &last))
-					return;
+					return 0;
 				used = 0;
 			}
 			slot = slots + used * layout->stride;
@@ -87,8 +87,7 @@ static void sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 			work->owner[used++] = (mpu_u8)i;
 		}
 	}
-	if (used)
-		ask_slots(ops, work, layout, array, asked, used, &last);
+	return !used || ask_slots(ops, work, layout, array, asked, used, &last);
 }
 
 /*
@@ -112,6 +111,17 @@ struct votes {
 	mpu_u32 host, caller;
 };
 
+/* Whether the driver listed a process with this host PID, under whatever number of the caller's. */
+static int host_is_listed(const struct mpu_rm_work *work, mpu_u32 host)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < work->listed; i++)
+		if (work->host[i] == host)
+			return 1;
+	return 0;
+}
+
 /* strong: elements for which only one side found anything; weak: those for which one side found
  * more. */
 static void count_votes(const struct mpu_rm_work *work, const struct mpu_rm_layout *layout,
@@ -126,8 +136,11 @@ static void count_votes(const struct mpu_rm_work *work, const struct mpu_rm_layo
 		mpu_u64 here = mpu_rm_info_memory(layout, array, i);
 		mpu_u64 there = mpu_rm_info_memory(layout, other, i);
 
-		/* A host PID that also is somebody's number here proves nothing. */
-		if (!hosts[i] || work->out[i])
+		/*
+		 * A host PID that also is somebody's number here proves nothing, nor does a process
+		 * without a client: what is found for that one can only be a stranger's.
+		 */
+		if (!hosts[i] || work->out[i] || !host_is_listed(work, hosts[i]))
 			continue;
 		strong->host += there && !here;
 		strong->caller += here && !there;
@@ -219,7 +232,8 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 	/* aside, so that a driver or translator that fails on the way leaves no half of it behind
 	 */
 	mpu_rm_copy(work->sums, params, used);
-	sum_threads(ops, work, layout, array, elements, asked, hosts);
+	if (!sum_threads(ops, work, layout, array, elements, asked, hosts))
+		return MPU_RM_EVENT_UNDECIDED;
 	if (!listens || !any_found(layout, array, elements, hosts)) {
 		if (!ask_by_host(ops, work, layout, params, elements, hosts))
 			return MPU_RM_EVENT_UNDECIDED;

@@ -18,6 +18,7 @@
  *     one that does not exist are not told apart. For a caller in the initial PID namespace both
  *     commands answer with the id of the process itself, so they tell which ids are in use.
  *
+ *     EPERM: a kernel thread sends, for whom cannot be told (io_uring before Linux 5.12).
  *     ERANGE: MPU_A_PIDS is longer than MPU_MAX_PIDS ids. EINVAL: it is missing, empty or no whole
  *     number of ids.
  *

@@ -114,7 +114,9 @@ export async function buildInitramfs(kernel: Kernel, module: string): Promise<st
   await mkdir(directory, { recursive: true });
   const guest = join(packageRoot, 'test', 'qemu', 'guest');
   const sources = (await readdir(guest)).filter((name) => name.endsWith('.c')).map((name) => join(guest, name));
-  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', guest];
+  const shim = ['preload/netlink.c', 'preload/sys.c', 'kernel/rm/rewrite.c'].map((path) => join(packageRoot, path));
+  sources.push(...shim);
+  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', guest, '-I', packageRoot];
   await compile(kernel.architecture, sources, join(directory, 'init'), strict);
 
   // As a reader would have it: one file, the public header, no other help.

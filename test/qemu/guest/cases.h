@@ -41,6 +41,10 @@ void case_reload_under_load(void);
 void kernel_log_start(void);
 void case_kernel_log(void);
 
+/* cases-preload.c: what libmpu.so asks with */
+void case_preload(void);
+void case_preload_without(void);
+
 /* The documentation's example, run as its own program. */
 void case_example(void);
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* libmpu.so's own netlink client, compiled into the guest's program. */
+#include "cases.h"
+#include "report.h"
+#include "world.h"
+
+#include "preload/resolve.h"
+
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LONG_LIST = 4000 };
+
+static void check_list(struct mpu_resolver *resolver, const uint32_t *host_pid)
+{
+	static mpu_u32 in[LONG_LIST], out[LONG_LIST];
+
+	for (size_t i = 0; i < LONG_LIST; i++)
+		in[i] = i % 2 ? 1 : 2000000;
+	memset(out, 0xff, sizeof(out));
+	CHECK(resolver->translate(resolver, MPU_RM_TO_HOST, in, out, LONG_LIST), "a long list");
+	for (size_t i = 0; i < LONG_LIST; i++)
+		CHECK(out[i] == (i % 2 ? *host_pid : 0), "%zu: %u", i, out[i]);
+}
+
+static void contained(void *argument)
+{
+	volatile uint32_t *host_pid = argument;
+	const mpu_u32 inside[] = {1, 0, 4000000};
+	struct mpu_resolver resolver;
+	mpu_u32 out[3];
+
+	await_word(host_pid);
+	CHECK(mpu_netlink_resolver_open(&resolver), "it does not open");
+	CHECK(resolver.translate(&resolver, MPU_RM_TO_HOST, inside, out, 3), "to the host");
+	CHECK(out[0] == *host_pid && out[1] == 0 && out[2] == 0, "%u %u %u", out[0], out[1],
+	      out[2]);
+
+	const mpu_u32 outside[] = {*host_pid, 1, 2};
+
+	CHECK(resolver.translate(&resolver, MPU_RM_TO_CALLER, outside, out, 3), "to the caller");
+	CHECK(out[0] == 1 && out[1] == 0 && out[2] == 0, "%u %u %u", out[0], out[1], out[2]);
+	CHECK(resolver.translate(&resolver, MPU_RM_TO_HOST, inside, out, 0), "an empty list");
+	check_list(&resolver, (const uint32_t *)host_pid);
+	close(resolver.fd);
+}
+
+void case_preload(void)
+{
+	uint32_t *host_pid = shared_memory(sizeof(*host_pid));
+	struct mpu_resolver resolver;
+	mpu_u32 one = 1, out = 0;
+	pid_t pid = start(CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNET, contained, host_pid);
+
+	__atomic_store_n(host_pid, (uint32_t)pid, __ATOMIC_SEQ_CST);
+	finish(pid);
+	CHECK(mpu_netlink_resolver_open(&resolver), "on the host");
+	CHECK(resolver.translate(&resolver, MPU_RM_TO_CALLER, &one, &out, 1) && out == 1, "%u",
+	      out);
+	close(resolver.fd);
+}
+
+void case_preload_without(void)
+{
+	struct mpu_resolver resolver;
+
+	CHECK(!mpu_netlink_resolver_open(&resolver), "it opens without the module");
+}
