@@ -102,6 +102,22 @@ static void mixed(const struct fact *fact, enum regime regime, enum knowledge kn
 	is(world.events[MPU_RM_EVENT_HANDLED], 1, "... counted as handled");
 }
 
+/*
+ * A process without a client, whose PID here is a stranger's host PID: in R0 and R1 the driver's
+ * own answer is the stranger's memory, and no other process is there to show on which side the
+ * driver listens.
+ */
+static void no_client(const struct fact *fact, enum regime regime, enum knowledge knowledge)
+{
+	static const struct question questions[] = {{20, 0, "a process without a client"}};
+	static struct world world;
+
+	world_init(&world, regime, knowledge);
+	world_task(&world, 1020, 1020, 20, 20);
+	world_process(&world, 20, 0, 555);
+	ask(&world, fact, questions, 1, "no client");
+}
+
 /* Kernel clients of a stranger answer to its host PID. */
 static void strangers_kernel_client(const struct fact *fact, enum regime regime)
 {
@@ -225,6 +241,7 @@ void info_suite(void)
 		for (knowledge = RELEASE_KNOWN; knowledge <= RELEASE_UNKNOWN; knowledge++) {
 			many_threads(fact, regime, knowledge);
 			insiders_collide(fact, regime, knowledge);
+			no_client(fact, regime, knowledge);
 		}
 		strangers_kernel_client(fact, regime);
 		full_question(fact, regime);
