@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 export default tseslint.config(
   { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/'] },
   js.configs.recommended,
+  { files: ['scripts/*.js'], languageOptions: { globals: { AbortController: 'readonly' } } },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

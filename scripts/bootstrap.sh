@@ -54,6 +54,10 @@ test_packages=(
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
 	/usr/bin/git:git
+	/usr/bin/zsh:zsh
+	/usr/bin/fish:fish
+	/usr/bin/mandoc:mandoc
+	/usr/bin/col:bsdextrautils
 	/usr/include/libelf.h:libelf-dev
 	/usr/lib/python3/dist-packages/yaml/__init__.py:python3-yaml
 )
@@ -134,6 +138,7 @@ build() {
 	fi
 	[[ $goal == demo ]] || quietly npx cmake-js compile --directory src/native --out build/native
 	chmod +x dist/cli.js
+	node scripts/command-line-files.js build
 }
 
 case $goal in

@@ -1,45 +1,14 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-2.0-only
 /** The `mpu` command. */
-import { Command, CommanderError, Option } from 'commander';
-import type { RegisterCommand, Run } from './commands/command.js';
-import { registerDemo } from './commands/demo.js';
-import { registerInject } from './commands/inject.js';
-import { registerModule } from './commands/module.js';
+import { CommanderError, type Command } from 'commander';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
 import { Output } from './lib/output.js';
 import { version } from './lib/version.js';
-
-/** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerModule, registerDemo];
+import { createProgram, type Said } from './program.js';
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());
-
-/** What commander has to say, kept until it is known how to print it. */
-interface Said {
-  out: string;
-  err: string;
-}
-
-function createProgram(run: Run, said: Said): Command {
-  const program = new Command('mpu')
-    .description('Right GPU process lists inside containers, on every NVIDIA driver.')
-    .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
-    .addOption(new Option('--json', 'print one JSON document instead of text').env('MPU_JSON'))
-    .configureHelp({ showGlobalOptions: true })
-    .configureOutput({
-      writeOut: (text) => (said.out += text),
-      writeErr: (text) => (said.err += text),
-    })
-    .exitOverride()
-    .addHelpText('after', '\nExamples:\n  mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04\n  mpu inject --help\n');
-  // Commands copy the settings above when they are added.
-  for (const register of COMMANDS) register(program, run);
-  return program;
-}
 
 /** commander takes any value of a flag's variable for yes; no and 0 have to mean no. */
 function dropFalseFlags(command: Command): void {

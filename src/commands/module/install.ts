@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu module install`: make mpu.ko part of the system. */
+import { Option } from 'commander';
 import { installModule, type InstallResult } from '../../lib/module/install.js';
 import type { Output } from '../../lib/output.js';
 import type { RegisterCommand } from '../command.js';
@@ -38,7 +39,7 @@ export const registerInstall: RegisterCommand = (program, run) => {
   addBuildOptions(addHostOptions(program.command('install')))
     .summary('make it part of the system')
     .description(DESCRIPTION)
-    .option('--no-dkms', 'do not use DKMS even when it is there')
+    .addOption(new Option('--no-dkms', 'do not use DKMS even when it is there').env('MPU_NO_DKMS'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {
       const result = await installModule(await hostOf(flags), { ...buildOptionsOf(flags, run), dkms: flags.dkms });

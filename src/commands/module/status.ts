@@ -43,12 +43,18 @@ function describe(status: ModuleStatus): string {
   ].join('\n');
 }
 
+const EXAMPLES = `
+Examples:
+  mpu module status
+  mpu module status --root /host --json
+${EXIT_CODES}`;
+
 /** Registers `mpu module status`. */
 export const registerStatus: RegisterCommand = (program, run) => {
   addHostOptions(program.command('status'))
     .summary('show what is built, installed and loaded')
     .description(DESCRIPTION)
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', EXAMPLES)
     .action(async (flags: HostFlags) => {
       const status = await moduleStatus(await hostOf(flags));
       run.output.result(describe(status), status);

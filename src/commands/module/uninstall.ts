@@ -11,12 +11,18 @@ sources in /usr/src, the file in /etc/modules-load.d and the cache. With
 --kernel, the module of that one kernel alone. Modules of other projects that
 are called mpu, too, are left alone.`;
 
+const EXAMPLES = `
+Examples:
+  sudo mpu module uninstall
+  sudo mpu module uninstall --kernel 6.1.0-18-amd64
+${EXIT_CODES}`;
+
 /** Registers `mpu module uninstall`. */
 export const registerUninstall: RegisterCommand = (program, run) => {
   addHostOptions(program.command('uninstall'))
     .summary('take it out of the system')
     .description(DESCRIPTION)
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText('after', EXAMPLES)
     .action(async (flags: HostFlags) => {
       const result = await uninstallModule(await hostOf(flags), { onlyKernel: flags.kernel !== undefined });
       const lines = result.removed.map((entry) => `  ${entry}`);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The command line as a tree of commands: what parses it, and what its help, man pages and completions are made from. */
+import { Command, Option } from 'commander';
+import type { RegisterCommand, Run } from './commands/command.js';
+import { registerCompletion } from './commands/completion.js';
+import { registerDemo } from './commands/demo.js';
+import { registerInject } from './commands/inject.js';
+import { registerModule } from './commands/module.js';
+import { version } from './lib/version.js';
+
+/** Every command, in the order of the help. */
+const COMMANDS: readonly RegisterCommand[] = [registerInject, registerModule, registerDemo, registerCompletion];
+
+/** What commander has to say, kept until it is known how to print it. */
+export interface Said {
+  out: string;
+  err: string;
+}
+
+/** The whole command line. Parsing throws commander's errors and the MpuErrors of the commands. */
+export function createProgram(run: Run, said: Said): Command {
+  const program = new Command('mpu')
+    .description('Right GPU process lists inside containers, on every NVIDIA driver.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .addOption(new Option('--json', 'print one JSON document instead of text').env('MPU_JSON'))
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => (said.out += text),
+      writeErr: (text) => (said.err += text),
+    })
+    .exitOverride()
+    .addHelpText('after', '\nExamples:\n  mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04\n  mpu inject --help\n');
+  // Commands copy the settings above when they are added.
+  for (const register of COMMANDS) register(program, run);
+  return program;
+}

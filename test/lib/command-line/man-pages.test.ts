@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The manual pages: all of the command line is on them, and they are clean. */
+import { join } from 'node:path';
+import t from 'tap';
+import { allCommands } from '#mpu/lib/command-line/tree.js';
+import { lacking } from '../engines.js';
+import { checkout, check, run } from '../mpu.js';
+import { ownCommandLine } from './program.js';
+
+const root = ownCommandLine();
+const PAGES = { 'mpu.1': 'build/man/mpu.1', 'mpu-module.8': 'build/man/mpu-module.8', 'libmpu.7': 'man/libmpu.7' };
+const skip = await lacking(['mandoc', 'col']);
+
+await t.test('they lint clean', { skip }, async (t) => {
+  for (const [name, path] of Object.entries(PAGES)) {
+    const { stdout } = await run('mandoc', ['-T', 'lint', '-W', 'warning', join(checkout, path)]);
+    // The pages carry no date: they are those of a version.
+    t.same(stdout.split('\n').filter((line) => line !== '' && !line.includes('missing date')), [], name);
+  }
+});
+
+await t.test('every command and flag is on its page', { skip }, async (t) => {
+  const text = async (path: string): Promise<string> =>
+    check('sh', ['-c', 'mandoc -T utf8 -O width=1000 "$0" | col -b -x', join(checkout, path)]);
+  const pages = { mpu: await text(PAGES['mpu.1']), module: await text(PAGES['mpu-module.8']) };
+  for (const { path, flags } of allCommands(root)) {
+    const page = path[1] === 'module' && path.length > 2 ? pages.module : pages.mpu;
+    t.match(page, path.join(' '));
+    for (const { long, variable } of flags) {
+      t.match(page, long, `${path.join(' ')} ${long}`);
+      if (variable !== undefined) t.match(page, variable);
+    }
+  }
+  t.match(pages.mpu, 'mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...', 'examples are as they were written');
+  t.notMatch(`${pages.mpu}${pages.module}`, /\\f|\\&/, 'no roff is left');
+});
