@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-2.0-only
 /** Writes what packages install beside the command: manual pages and completions. Usage: command-line-files.js DIR */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { bashCompletion } from '../dist/lib/command-line/bash-completion.js';
@@ -24,6 +24,9 @@ const files = {
   'completion/_mpu': zshCompletion(root),
   'completion/mpu.fish': fishCompletion(root),
 };
+// Written by hand: it is about no command.
+await mkdir(join(directory, 'man'), { recursive: true });
+await copyFile(new URL('../man/libmpu.7', import.meta.url), join(directory, 'man', 'libmpu.7'));
 for (const [name, text] of Object.entries(files)) {
   const path = join(directory, name);
   await mkdir(join(path, '..'), { recursive: true });

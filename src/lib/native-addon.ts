@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The native addon, loaded when it is first needed. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
@@ -32,8 +33,22 @@ export interface NativeFailure extends Error {
   step: string;
 }
 
-/** Where a build leaves the addon. */
-export const addonPath = join(packageRoot, 'build', 'native', 'Release', 'mpu.node');
+const ADDON_DIRECTORY = join(packageRoot, 'build', 'native');
+
+/** The addon that the package brings for this processor and C library (packaging/prebuild-addon). */
+function prebuiltAddonPath(): string {
+  // Else it looks up the name of every open socket's peer.
+  Object.assign(process.report, { excludeNetwork: true });
+  const report = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  const libc = report.header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+  return join(ADDON_DIRECTORY, 'prebuilds', `linux-${process.arch}-${libc}`, 'mpu.node');
+}
+
+/** Where the addon is: that of a build here, else the one of the package. */
+function findAddon(): string {
+  const built = join(ADDON_DIRECTORY, 'Release', 'mpu.node');
+  return existsSync(built) ? built : prebuiltAddonPath();
+}
 
 /** The command that builds the addon. */
 export const addonBuildCommand = `npm --prefix ${packageRoot} run build`;
@@ -51,11 +66,12 @@ export function nativeErrnoName(error: NativeFailure): string {
 let loaded: NativeAddon | undefined;
 
 /** Loads the addon. Throws an MpuError that names the build command where it was not built, or does not load. */
-export function nativeAddon(path: string = addonPath): NativeAddon {
-  if (loaded !== undefined && path === addonPath) return loaded;
+export function nativeAddon(given?: string): NativeAddon {
+  if (loaded !== undefined && given === undefined) return loaded;
+  const path = given ?? findAddon();
   try {
     const addon = createRequire(import.meta.url)(path) as NativeAddon;
-    if (path === addonPath) loaded = addon;
+    if (given === undefined) loaded = addon;
     return addon;
   } catch (error) {
     const missing = errnoName(error) === 'MODULE_NOT_FOUND';

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,7 +44,8 @@ int mpu_nsfs_translate(int fd, enum mpu_nsfs_direction direction, const uint32_t
 		out[i] = 0;
 		if (in[i] == 0 || in[i] > INT_MAX)
 			continue;
-		result = ioctl(fd, request, (unsigned long)in[i]);
+		/* not ioctl(): musl takes an int for the request, glibc an unsigned long */
+		result = (int)syscall(SYS_ioctl, fd, request, (unsigned long)in[i]);
 		if (result > 0)
 			out[i] = (uint32_t)result;
 		else if (result < 0 && errno != ESRCH)

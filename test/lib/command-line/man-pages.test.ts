@@ -8,7 +8,7 @@ import { checkout, check, run } from '../mpu.js';
 import { ownCommandLine } from './program.js';
 
 const root = ownCommandLine();
-const PAGES = { 'mpu.1': 'build/man/mpu.1', 'mpu-module.8': 'build/man/mpu-module.8', 'libmpu.7': 'man/libmpu.7' };
+const PAGES = { 'mpu.1': 'build/man/mpu.1', 'mpu-module.8': 'build/man/mpu-module.8', 'libmpu.7': 'build/man/libmpu.7' };
 const skip = await lacking(['mandoc', 'col']);
 
 await t.test('they lint clean', { skip }, async (t) => {
