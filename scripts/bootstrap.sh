@@ -54,6 +54,9 @@ test_packages=(
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
 	/usr/bin/git:git
+	/usr/bin/dpkg-buildpackage:dpkg-dev
+	/usr/bin/dh:debhelper
+	/usr/bin/dh_dkms:dh-dkms
 	/usr/bin/zsh:zsh
 	/usr/bin/fish:fish
 	/usr/bin/mandoc:mandoc

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What README.md and docs/testing.md say to type is typed here, as it stands there but for what each test names. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -9,22 +9,17 @@ import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/container-stage.js';
 import { shellQuote, SIMULATION } from '#mpu/lib/demo/scene.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
-
-/** The code blocks of one language in a page, in order. */
-function blocks(page: string, language: string): string[] {
-  const text = readFileSync(join(packageRoot, page), 'utf8');
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'))].map(([, code = '']) => code.trim());
-}
+import { codeBlocks } from '../lib/docs.js';
 
 function run(script: string, around: string[] = []): { status: number | null; output: string } {
   const result = spawnSync('env', [...around, 'bash', '-euc', script], { cwd: packageRoot, encoding: 'utf8', maxBuffer: 1 << 26 });
   return { status: result.status, output: `${result.stdout}${result.stderr}` };
 }
 
-const [demo, suite, install, host, inject, container] = blocks('README.md', 'sh');
+const [demo, suite, install, host, inject, container] = codeBlocks('README.md', 'sh');
 
 void t.test('README.md has the commands that this test types', (t) => {
-  t.equal(blocks('README.md', 'sh').length, 6);
+  t.equal(codeBlocks('README.md', 'sh').length, 6);
   t.equal(demo, 'npm run demo');
   t.equal(suite, 'npm test', 'which is what runs this');
   t.end();
@@ -82,7 +77,7 @@ ${commands.replaceAll('team/train', 'localhost/team/train')}`;
   t.match(output, /\| NVIDIA-SMI/);
 
   await t.test('the Dockerfile snippet, on another base', (t) => {
-    const [snippet = ''] = blocks('README.md', 'dockerfile');
+    const [snippet = ''] = codeBlocks('README.md', 'dockerfile');
     const file = join(bin, 'Dockerfile');
     writeFileSync(file, snippet.replace(/^FROM .*$/m, `FROM ${BASE_IMAGE}`));
     const built = run(`
@@ -96,7 +91,7 @@ podman run --rm --network=none localhost/mpu-snippet cat /etc/ld.so.preload /pro
 });
 
 void t.test('docs/testing.md: benchmarks', (t) => {
-  const [suite, benchmarks] = blocks('docs/testing.md', 'sh');
+  const [suite, benchmarks] = codeBlocks('docs/testing.md', 'sh');
   t.equal(suite, 'npm test');
   const { status, output } = run(benchmarks ?? '');
   t.equal(status, 0, output);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The npm tarball: what is in it, and that it works where there is no compiler and no network. */
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t from 'tap';
 import { version } from '#mpu/lib/version.js';
+import { baseImage } from '../lib/base-image.js';
+import { codeBlocks } from '../lib/docs.js';
 import { lacking } from '../lib/engines.js';
 import { check } from '../lib/mpu.js';
 import { TinyLayout, debianLayer } from '../lib/tiny-layout.js';
@@ -38,6 +40,12 @@ await t.test('the tarball', { skip, timeout: 1_200_000 }, async (t) => {
   t.teardown(() => removeDirectory(scratch));
   const tarball = await packTarball(scratch);
 
+  await t.test('is what npm pack makes', (t) => {
+    const [pack] = codeBlocks('docs/packages.md', 'sh');
+    t.equal(pack, 'npm pack', 'packTarball() runs it, and its prepack before');
+    t.end();
+  });
+
   await t.test('holds what it should and nothing else', async (t) => {
     const names = (await check('tar', ['-tzf', tarball])).split('\n').map((name) => name.replace(/^package\//, ''));
     for (const wanted of [
@@ -52,12 +60,13 @@ await t.test('the tarball', { skip, timeout: 1_200_000 }, async (t) => {
 
   await t.test('a Debian root without compiler or network', { timeout: 300_000 }, async (t) => {
     const root = join(scratch, 'root');
-    await nodeRoot(root);
-    await cp(tarball, join(root, 'mpu.tgz'));
+    await nodeRoot(root, await baseImage([]));
+    await cp(tarball, join(root, 'root', basename(tarball)));
     const layout = new TinyLayout(join(root, 'layout'));
     await layout.finish(await layout.image({ layers: [debianLayer], tag: 'app' }));
     t.equal((await inRoot(root, 'command -v gcc cc make clang || echo none')).trim(), 'none');
-    await inRoot(root, 'npm install --offline --global --no-audit --no-fund /mpu.tgz');
+    const [, install = ''] = codeBlocks('docs/packages.md', 'sh');
+    await inRoot(root, `cd; ${install.replace('sudo ', '')}`);
     t.equal((await inRoot(root, 'mpu --version')).trim(), version);
     t.match(await inRoot(root, 'mpu inject oci:/layout:app --json'), /"outcome": "created"/);
     await writeFile(join(root, 'translate.mjs'), TRANSLATE);

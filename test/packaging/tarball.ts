@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 import { PrivateApt } from '#mpu/lib/apt-download.js';
 import { debianMirrors, readSystemSources } from '#mpu/lib/apt-sources.js';
 import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
-import { baseImage } from '../lib/base-image.js';
 import { check, checkout } from '../lib/mpu.js';
 
 const execute = promisify(execFile);
@@ -32,10 +31,10 @@ export async function packTarball(directory: string): Promise<string> {
   return join(directory, name);
 }
 
-/** A Debian root with this machine's Node.js and npm, and no compiler. */
-export async function nodeRoot(root: string): Promise<void> {
+/** A root out of `image`, an archive of test/lib/base-image.ts, with this machine's Node.js and npm. */
+export async function nodeRoot(root: string, image: string): Promise<void> {
   await mkdir(root);
-  await check('tar', ['-xf', await baseImage([]), '-C', root]);
+  await check('tar', ['-xf', image, '-C', root]);
   const libraries = [...(await check('ldd', [process.execPath])).matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
   for (const file of libraries) {
     await mkdir(join(root, dirname(file)), { recursive: true });

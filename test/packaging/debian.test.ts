@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The Debian packages: built from the npm tarball, installed on Debian, the module built by DKMS, all removed again. */
+import { access, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { version } from '#mpu/lib/version.js';
+import { baseImage } from '../lib/base-image.js';
+import { codeBlocks } from '../lib/docs.js';
+import { lacking } from '../lib/engines.js';
+import { check, checkout } from '../lib/mpu.js';
+import { TinyLayout, debianLayer } from '../lib/tiny-layout.js';
+import { inRoot, nodeRoot, packTarball, removeDirectory, scratchDirectory } from './tarball.js';
+
+const skip = await lacking(['npm', 'dpkg-buildpackage', 'dh', 'dh_dkms', 'mmdebstrap', 'unshare', 'chroot'], true);
+
+const [, , build = '', install = '', purge = ''] = codeBlocks('docs/packages.md', 'sh');
+
+const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
+
+/** A package `nodejs` as NodeSource's is: one that brings the node of this machine, which Debian 12's own is too old for. */
+async function nodePackage(root: string): Promise<void> {
+  const tree = join(root, 'tmp', 'nodejs');
+  await mkdir(join(tree, 'DEBIAN'), { recursive: true });
+  const control = `Package: nodejs\nVersion: ${process.versions.node}\nArchitecture: amd64\nMaintainer: test <test@mpu.invalid>\nDescription: Node.js\n`;
+  await writeFile(join(tree, 'DEBIAN', 'control'), control);
+  await inRoot(root, 'dpkg-deb --build /tmp/nodejs /tmp/nodejs.deb && dpkg -i /tmp/nodejs.deb');
+}
+
+await t.test('Debian packages', { skip, timeout: 1_200_000 }, async (t) => {
+  const scratch = await scratchDirectory();
+  t.teardown(() => removeDirectory(scratch));
+  await packTarball(scratch);
+  await cp(join(checkout, 'packaging'), join(scratch, 'packaging'), { recursive: true });
+
+  await t.test('they build for both architectures', async (t) => {
+    await check('sh', ['-euc', build], { cwd: scratch });
+    await check('dpkg-buildpackage', ['--build=any', '-us', '-uc', '-d', '-aarm64'], { cwd: join(scratch, 'source') });
+    const built = (await readdir(scratch)).filter((name) => name.endsWith('.deb')).sort();
+    t.same(built, [`mpu-dkms_${version}-1_all.deb`, `mpu_${version}-1_amd64.deb`, `mpu_${version}-1_arm64.deb`]);
+    const arm = await check('dpkg-deb', ['--contents', join(scratch, `mpu_${version}-1_arm64.deb`)]);
+    t.match(arm, 'linux-arm64-glibc/mpu.node');
+    t.notMatch(arm, 'linux-x64');
+  });
+
+  await t.test('on Debian', { timeout: 600_000 }, async (t) => {
+    const root = join(scratch, 'root');
+    await nodeRoot(root, await baseImage(['dkms', 'linux-headers-cloud-amd64']));
+    const [kernel = ''] = await readdir(join(root, 'lib/modules'));
+    await nodePackage(root);
+    for (const name of [`mpu_${version}-1_amd64.deb`, `mpu-dkms_${version}-1_all.deb`]) await cp(join(scratch, name), join(root, 'tmp', name));
+    await inRoot(root, `cd /tmp; ${install.replace('sudo ', '')}`);
+    t.equal((await inRoot(root, 'mpu --version')).trim(), version);
+    const layout = new TinyLayout(join(root, 'layout'));
+    await layout.finish(await layout.image({ layers: [debianLayer], tag: 'app' }));
+    t.match(await inRoot(root, 'mpu inject oci:/layout:app --json'), /"outcome": "created"/);
+
+    t.match(await inRoot(root, 'dkms status mpu'), `mpu/${version}`, 'DKMS knows the module');
+    await inRoot(root, `dkms install -m mpu -v ${version} -k ${kernel}`);
+    const status = JSON.parse(await inRoot(root, `mpu module status --kernel ${kernel} --json`)) as { installed: { ours: boolean }[] };
+    t.equal(status.installed.length, 1, 'mpu finds what DKMS installed');
+    const again = JSON.parse(await inRoot(root, `mpu module install --kernel ${kernel} --json`)) as { method: string };
+    t.equal(again.method, 'dkms', "mpu takes the package's registration for its own");
+
+    for (const path of ['usr/share/man/man1/mpu.1.gz', 'usr/share/man/man8/mpu-module.8.gz', 'usr/share/man/man7/libmpu.7.gz', 'usr/share/bash-completion/completions/mpu', 'usr/lib/modules-load.d/mpu.conf']) {
+      t.ok(await exists(join(root, path)), path);
+    }
+    await inRoot(root, `rm -f /etc/modules-load.d/mpu.conf; ${purge.replace('sudo ', '')}; dpkg --purge mpu`);
+    t.notMatch(await inRoot(root, 'dkms status'), 'mpu');
+    for (const path of ['usr/bin/mpu', `usr/src/mpu-${version}`, 'usr/lib/x86_64-linux-gnu/nodejs/mpu', 'var/lib/dkms/mpu']) {
+      t.notOk(await exists(join(root, path)), `${path} is gone`);
+    }
+    const left = await check('find', [join(root, 'lib/modules'), '-name', 'mpu.ko*']);
+    t.equal(left, '', 'no module is left');
+  });
+});
