@@ -29,14 +29,8 @@ from report import Report  # noqa: E402
 OWN_MOUNTS = "MPU_GPU_OWN_MOUNTS"
 DEFAULT_PIDNS = "/run/mpu/pidns"
 VERSION_FILE = "/sys/module/nvidia/version"
-# A release of each regime, and the engines in its utilization samples (None: as today).
-OLDER = {
-    "R0": ("535.104.12", 4),
-    "R1": ("550.163.01", 6),
-    "R2": ("565.77", 6),
-    "R3a": ("570.124.06", None),
-    "R3b": ("570.144", None),
-}
+# A release of each regime.
+OLDER = {"R0": "535.104.12", "R1": "550.163.01", "R2": "565.77", "R3a": "570.124.06", "R3b": "570.144"}
 UNIT_MIB = 2000
 UNITS = 70  # of all processes together, with room for contexts
 
@@ -47,6 +41,7 @@ class Run:
         self.directory = directory
         self.report = Report()
         self.made = []
+        self.regime = None  # of the driver as it is, when that is known
         self.pidns = os.path.join(directory, "pidns")
         build = options.build
         self.simulated = options.simulated
@@ -77,12 +72,12 @@ class Run:
         """Runs session.py; what it found is added to the report."""
         result = os.path.join(self.directory, "result")
         with open(result, "w", encoding="ascii") as file:
-            json.dump({"count": 0, "failed": [], "skipped": [], "sections": [], "outputs": []}, file)
+            json.dump({"count": 0, "failed": [], "skipped": [], "sections": [], "outputs": [], "regime": None}, file)
         argv = wrapper + [sys.executable, os.path.join(HERE, "acceptance/session.py")]
         argv += ["--title", title, "--result", result, "--build", self.options.build]
         argv += ["--program", self.program, "--pidns", self.pidns, "--unit", str(self.unit(facts))]
-        argv += ["--simulated"] if self.simulated else ["--pointers"]
-        argv += arguments + self.options.session
+        argv += ["--simulated"] if self.simulated else []
+        argv += arguments
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         # its checks count from one, these go on
         with open(result, encoding="ascii") as file:
@@ -99,18 +94,21 @@ class Run:
         if done.returncode != 0 or not found["count"]:
             self.report.section(title)
             self.report.check(False, "ran to its end", status=done.returncode)
+        return found["regime"]
 
     def native(self, facts):
-        self.session("the driver as it is", [], self.options.native, facts)
+        layout, _ = machine.sample_layout(self.options.layouts or facts["driver"])
+        self.regime = self.session("the driver as it is", [], ["--samples", layout], facts)
 
     def older(self, regime, facts):
-        release, engines = OLDER[regime]
+        release = OLDER[regime]
         title = "the driver made %s (%s)" % (regime, release)
         if not os.path.exists(self.rm_regime):
             self.report.skip(title, "rm-regime is made for x86-64 alone")
             return
-        if self.simulated:
-            release, engines = facts["driver"], None
+        if self.regime not in (None, "R4"):
+            self.report.skip(title, "rm-regime needs a driver of regime R4 below it, this one is " + self.regime)
+            return
         log = os.path.join(self.directory, "log-" + regime)
         wrapper = []
         if not self.simulated:
@@ -119,9 +117,12 @@ class Run:
                 file.write(release + "\n")
             cover = 'mount --bind "$0" %s && exec "$@"' % VERSION_FILE
             wrapper = ["unshare", "--mount", "sh", "-c", cover, version]
-        layouts = self.options.layouts or release
-        wrapper += [self.rm_regime, "--regime", regime, "--driver", layouts, "--log", log, "--"]
-        arguments = ["--regime", regime] + (["--engines", str(engines)] if engines else [])
+        older = self.options.layouts or release
+        layout, engines = machine.sample_layout(older)
+        wrapper += [self.rm_regime, "--regime", regime, "--driver", older, "--log", log, "--"]
+        arguments = ["--regime", regime, "--samples", layout]
+        if layout != machine.sample_layout(self.options.layouts or facts["driver"])[0]:
+            arguments += ["--engines", str(engines)]
         self.session(title, wrapper, arguments, facts)
         self.report.section(title + ", afterwards")
         # daemons that were there before hold clients too, that do not compute
@@ -142,11 +143,9 @@ def parse():
     parser.add_argument("--build", default=os.path.join(os.path.dirname(os.path.dirname(HERE)), "build"))
     parser.add_argument("--markdown")
     parser.add_argument("--only", default="native,R0,R1,R2,R3a,R3b,cost")
-    # for the test of this program, which runs on rm-sim: gpu-process, and what else is different there
+    # for the test of this program, which runs on rm-sim: gpu-process, and the release of the NVML there
     parser.add_argument("--simulated", help=argparse.SUPPRESS)
     parser.add_argument("--layouts", help=argparse.SUPPRESS)
-    parser.add_argument("--session", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("--native", action="append", default=[], help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -47,7 +47,9 @@ class Clients:
             words.append("LD_PRELOAD=" + ":".join(preload))
         return words
 
-    def run(self, place, argv, mpu=False, user=None, version_file=None, default_path=False):
+    def run(
+        self, place, argv, mpu=False, user=None, version_file=None, default_path=False, processor=None
+    ):
         """Output of a command in a place. version_file covers the one that names the driver's release."""
         words = list(place.enter())
         if version_file is not None:
@@ -55,6 +57,8 @@ class Clients:
             words += ["unshare", "--mount", "sh", "-c", cover, version_file]
         if user is not None:
             words += ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", "--"]
+        if processor is not None:
+            words += ["taskset", "--cpu-list", str(processor)]
         words += self.environment(mpu, default_path) + argv
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_SECONDS)
         if done.returncode != 0:

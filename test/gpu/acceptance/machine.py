@@ -30,6 +30,14 @@ def facts():
     return {"gpu": name, "driver": driver, "memory": int(memory), "kernel": platform.release()}
 
 
+def sample_layout(driver):
+    """Size, count and stride of a release's utilization samples, and the engines in one."""
+    major = int(driver.split(".", maxsplit=1)[0])
+    if major >= 570:
+        return "55888 72 776", 6
+    return ("50704 72 704", 6) if major >= 550 else ("34000 72 472", 4)
+
+
 def in_use():
     """Processes that use the GPUs already."""
     argv = ["nvidia-smi", "--query-compute-apps=pid,process_name", "--format=csv,noheader"]
@@ -48,7 +56,7 @@ def lacks():
     """Why nothing can be tested here; None when it can."""
     if os.geteuid() != 0:
         return "root is needed to make PID namespaces and to ask the driver from them"
-    for program in ("nvidia-smi", "unshare", "nsenter", "setpriv", "mount"):
+    for program in ("nvidia-smi", "unshare", "nsenter", "setpriv", "taskset", "mount"):
         if not shutil.which(program):
             return program + " is not there"
     major, minor = (int(part) for part in platform.release().split(".")[:2])

@@ -15,6 +15,7 @@ class Report:
         self.skipped = []
         self.sections = []  # [title, checks, failures]
         self.outputs = []  # [title, text] for the record
+        self.regime = None  # how the driver was found to answer
 
     def _print(self, text):
         print(text, file=self.stream, flush=True)
@@ -66,6 +67,7 @@ class Report:
             "skipped": self.skipped,
             "sections": self.sections,
             "outputs": self.outputs,
+            "regime": self.regime,
         }
 
     def take(self, other):

@@ -17,6 +17,7 @@ from world import NOBODY, World, settle
 
 # Utilization samples reach back ten seconds; every busy process is to be in some.
 SETTLE_SECONDS = 6
+WITH_POINTERS = "55888 72 776"  # see machine.sample_layout()
 
 
 def detect(world, clients):
@@ -38,12 +39,8 @@ def detect(world, clients):
 
 
 def look(report, world, clients, regime, options):
-    pointers = options.pointers and not clients.engines
-    sample_layout = {"R0": options.old_samples, "R1": options.samples, "R2": options.samples}.get(
-        regime, options.new_samples
-    )
-    checks = Checks(report, world, clients, regime, pointers)
-    # the probe asks in the driver's own layout, not through older-samples.so
+    sample_layout = options.samples
+    checks = Checks(report, world, clients, regime, sample_layout == WITH_POINTERS)
     native = {}
     for place in world.places.values():
         native[place.name] = clients.nvml(place, sorted(process.host for process in world.processes))
@@ -99,6 +96,9 @@ def show(report, world, clients, title):
         used = clients.nvml(place, mpu=mpu)["utilization"]
         text.append("\nIn a %s libmpu.so, --query-compute-apps:\n" % where)
         text.append(clients.run(place, queries, mpu=mpu).strip())
+        pids = clients.probe(place, "pids 0x2080", mpu=mpu)["pids"]
+        text.append("\nIn a %s libmpu.so, GET_PIDS of every client (this one too):\n" % where)
+        text.append(" ".join(str(pid) for pid in pids))
         text.append("\nIn a %s libmpu.so, nvmlDeviceGetProcessUtilization, [PID, SM %%]:\n" % where)
         text.append(" ".join(str(entry) for entry in used) if isinstance(used, list) else str(used))
     report.outputs.append([title[0].upper() + title[1:], "\n".join(text)])
@@ -115,10 +115,7 @@ def main():
     parser.add_argument("--regime", choices=expect.REGIMES)
     parser.add_argument("--engines", type=int)
     parser.add_argument("--simulated", action="store_true")
-    parser.add_argument("--pointers", action="store_true")
-    parser.add_argument("--old-samples", default="34000 72 472")
-    parser.add_argument("--samples", default="50704 72 704")
-    parser.add_argument("--new-samples", default="55888 72 776")
+    parser.add_argument("--samples", required=True)
     options = parser.parse_args()
 
     report = Report()
@@ -133,6 +130,7 @@ def main():
         regime = options.regime or detect(world, clients)
         if not options.regime:
             report.note("the driver answers as regime " + regime)
+        report.regime = regime
         checks = look(report, world, clients, regime, options)
         if not options.simulated:
             look_without_version(checks, world, clients)

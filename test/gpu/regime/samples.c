@@ -56,18 +56,17 @@ uint32_t answer_samples(const struct regime *regime, const struct control *contr
 	uint32_t i;
 
 	if (control->size != HEADER + ring)
-		return NV_ERR_INVALID_PARAM_STRUCT;
+		return NV_ERR_INVALID_ARGUMENT;
 	if (get_u32(params, 4) != ring)
 		return NV_ERR_INVALID_ARGUMENT;
 	memset(newest, 0, sizeof(newest));
 	newest[0] = params[0];
 	put_u32(newest, 4, RING);
 	status = driver_control(control, control->cmd, newest, sizeof(newest));
-	if (status == NV_ERR_INVALID_PARAM_STRUCT) /* a driver of that layout itself */
+	if (status == NV_ERR_INVALID_ARGUMENT) /* a driver of that layout itself */
 		return driver_control(control, control->cmd, params, control->size);
 	if (status != NV_OK)
 		return status;
-	put_u32(params, 8, get_u32(newest, 8));
 	put_u32(params, 12, get_u32(newest, 12) / 776 * layout->sample_stride);
 	for (i = 0; i < layout->sample_count && i < RING / 776; i++)
 		convert(regime, control, newest + HEADER + (size_t)i * 776,

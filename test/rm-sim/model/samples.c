@@ -125,11 +125,11 @@ uint32_t control_samples_v2(struct call *call)
 	if (!layout->samples_v2)
 		return NV_ERR_NOT_SUPPORTED;
 	if (call->size != 16 + layout->sample_stride * layout->sample_count)
-		return NV_ERR_INVALID_PARAM_STRUCT;
+		return NV_ERR_INVALID_ARGUMENT;
 	if (!ring_size_fits(call))
 		return NV_ERR_INVALID_ARGUMENT;
+	/* the count at 8 stays what the caller wrote there */
 	put_u32(call->params, 12, fill_ring(call, call->params + 16));
-	put_u32(call->params, 8, layout->sample_count);
 	return NV_OK;
 }
 
