@@ -40,7 +40,7 @@ for (const { name, skip } of probes) {
         unknownClass: 0x22,
         wrongParent: 0x36,
         noSuchParent: 0x57,
-        othersFile: 0x23,
+        othersFile: 0,
         freeUnknown: 0,
         controlOnGpuDevice: 22,
         controlSize: 22,

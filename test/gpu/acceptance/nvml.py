@@ -10,10 +10,12 @@ Structures and version words are those of nvml.h. A function that the library la
 import ctypes
 import json
 import sys
+import time
 from ctypes import POINTER, Structure, byref, c_int, c_uint, c_ulonglong, c_void_p
 
 ROOM = 512
 INSUFFICIENT_SIZE = 7
+RECENT_SECONDS = 5
 KINDS = ("Compute", "Graphics", "MPSCompute")
 
 library = ctypes.CDLL("libnvidia-ml.so.1")
@@ -100,18 +102,24 @@ def details(device, mode):
     return [[entries[i].pid, mib(entries[i].memory)] for i in range(request.count)]
 
 
+def recent():
+    """As NVML counts time, in us: what came before is what starting CUDA took."""
+    return int((time.time() - RECENT_SECONDS) * 1e6)
+
+
 def utilization(device):
     samples = (Utilization * ROOM)()
     count = c_uint(0)
-    call("nvmlDeviceGetProcessUtilization", device, None, byref(count), c_ulonglong(0), accept=(INSUFFICIENT_SIZE,))
+    since = c_ulonglong(recent())
+    call("nvmlDeviceGetProcessUtilization", device, None, byref(count), since, accept=(INSUFFICIENT_SIZE,))
     count = c_uint(ROOM)
-    call("nvmlDeviceGetProcessUtilization", device, samples, byref(count), c_ulonglong(0))
+    call("nvmlDeviceGetProcessUtilization", device, samples, byref(count), since)
     return [[samples[i].pid, samples[i].sm] for i in range(count.value)]
 
 
 def utilization_info(device):
     samples = (UtilizationInfo * ROOM)()
-    request = UtilizationListV1(version(UtilizationListV1, 1), ROOM, 0, samples)
+    request = UtilizationListV1(version(UtilizationListV1, 1), ROOM, recent(), samples)
     call("nvmlDeviceGetProcessesUtilizationInfo", device, byref(request))
     return [[samples[i].pid, samples[i].sm] for i in range(request.count)]
 

@@ -10,13 +10,14 @@ import json
 import os
 
 import expect
-from checks import IDLE, Checks
+from checks import Checks
 from clients import Clients
 from report import Report
 from world import NOBODY, World, settle
 
-# Utilization samples reach back ten seconds; every busy process is to be in some.
-SETTLE_SECONDS = 6
+# A sample is taken every fifth of a second. Every busy process is to be in some of the recent ones, and what
+# starting CUDA took is to be older than those; see nvml.py.
+SETTLE_SECONDS = 7
 WITH_POINTERS = "55888 72 776"  # see machine.sample_layout()
 
 
@@ -50,7 +51,7 @@ def look(report, world, clients, regime, options):
         if place.name == "a":
             found = checks.mistaken(place, native["a"])
             name = "in a, utilization: a stranger's is shown as that of the process with its number"
-            report.check(found >= IDLE, name, found=found)
+            report.check(found > 0, name, found=found)
     for place in world.places.values():
         if not place.level:
             checks.unchanged_on_host(native["host"], place)

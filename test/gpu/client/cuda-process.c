@@ -125,8 +125,9 @@ static void *context_thread(void *gpu)
 {
 	create_context(&cuda, *(int *)gpu);
 	pthread_barrier_wait(&ready);
-	for (;;)
-		pause();
+	while (pause() < 0)
+		;
+	return gpu;
 }
 
 static void start_contexts(struct plan *plan)

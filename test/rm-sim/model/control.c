@@ -114,8 +114,8 @@ static uint32_t run(struct call *call, uint32_t cmd, uint32_t flags, uint64_t pa
 	return status;
 }
 
-void escape_control(struct rmsim_world *world, struct rmsim_file *file,
-		    const struct rmsim_caller *caller, uint8_t *argument, struct rmsim_trace *trace)
+void escape_control(struct rmsim_world *world, const struct rmsim_caller *caller, uint8_t *argument,
+		    struct rmsim_trace *trace)
 {
 	uint32_t handle = get_u32(argument, 4);
 	struct call call = {
@@ -131,9 +131,7 @@ void escape_control(struct rmsim_world *world, struct rmsim_file *file,
 	trace->size = call.size;
 	if (!call.client) {
 		trace->status = NV_ERR_INVALID_CLIENT;
-	} else if (call.client->file != file) {
-		trace->status = NV_ERR_INVALID_CLIENT;
-	} else {
+	} else { /* whichever file it was allocated on */
 		if (handle != call.client->handle)
 			call.object = object_find(world, call.client, handle);
 		if (call.object)

@@ -86,7 +86,7 @@ static void fill_sample(const struct call *call, uint8_t *sample, uint64_t numbe
 
 		put_u32(out, ENGINE_UTIL, load < FULL_LOAD ? load : FULL_LOAD);
 		put_u32(out, ENGINE_PROC_ID, client ? client->proc_id : PID_NONE);
-		put_u32(out, ENGINE_SUB_PROC_ID, client ? 0 : PID_NONE);
+		put_u32(out, ENGINE_SUB_PROC_ID, 0);
 		if (client)
 			translate(call, out, client->pidref, layout->engine_size == 128);
 	}
