@@ -8,7 +8,6 @@ failed, 3 this machine cannot be tested on.
 """
 
 import argparse
-import atexit
 import json
 import os
 import shutil
@@ -41,6 +40,7 @@ class Run:
         self.directory = directory
         self.report = Report()
         self.made = []
+        self.mounted = []
         self.regime = None  # of the driver as it is, when that is known
         self.pidns = os.path.join(directory, "pidns")
         build = options.build
@@ -56,14 +56,14 @@ class Run:
                     make(missing)
                     self.made.append(missing)
             subprocess.run(["mount", "--bind", "/proc/self/ns/pid", path], check=True)
+            self.mounted.append(path)
 
     def close(self):
+        """Takes away what it put into the file system."""
+        for path in self.mounted:
+            subprocess.run(["umount", path], check=True)
         for path in reversed(self.made):
-            if os.path.isdir(path):
-                os.rmdir(path)
-            else:
-                subprocess.run(["umount", path], check=True)
-                os.remove(path)
+            (os.rmdir if os.path.isdir(path) else os.remove)(path)
 
     def unit(self, facts):
         return min(UNIT_MIB, facts["memory"] // UNITS)
@@ -167,9 +167,8 @@ def main():
         fail("the GPU is in use, so that what is shown cannot be foretold: " + machine.in_use())
     directory = tempfile.mkdtemp(prefix="mpu-gpu-run-")
     os.chmod(directory, 0o755)
+    run = Run(options, directory)
     try:
-        run = Run(options, directory)
-        atexit.register(run.close)
         run.bind_pidns()
         facts = machine.facts()
         before = machine.settings()
@@ -191,7 +190,8 @@ def main():
             markdown.write(options.markdown, report, facts, rows)
         return report.end()
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        run.close()
+        shutil.rmtree(directory)
 
 
 sys.exit(main())
