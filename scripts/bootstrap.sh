@@ -6,6 +6,7 @@
 #   scripts/bootstrap.sh build   what `mpu` itself needs
 #   scripts/bootstrap.sh demo    and what `mpu demo` runs
 #   scripts/bootstrap.sh test    and what the test suite runs
+#   scripts/bootstrap.sh gpu     what the acceptance on a real GPU runs, without Node
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,6 +29,11 @@ demo_packages=(
 	/usr/sbin/runc:runc
 	/usr/bin/newuidmap:uidmap
 	/usr/bin/mmdebstrap:mmdebstrap
+)
+gpu_packages=(
+	/usr/bin/python3:python3
+	/usr/bin/unshare:util-linux
+	/usr/bin/mount:mount
 )
 test_packages=(
 	/usr/bin/gcc:gcc
@@ -75,7 +81,8 @@ say() { printf 'mpu: %s\n' "$*" >&2; }
 
 wanted() {
 	printf '%s\n' "${build_packages[@]}"
-	[[ $goal == build ]] || printf '%s\n' "${demo_packages[@]}"
+	[[ $goal != gpu ]] || printf '%s\n' "${gpu_packages[@]}"
+	[[ $goal == build || $goal == gpu ]] || printf '%s\n' "${demo_packages[@]}"
 	[[ $goal != test ]] || printf '%s\n' "${test_packages[@]}"
 }
 
@@ -132,7 +139,10 @@ build() {
 	# What CMake found out about this machine is looked at anew: packages may have come since.
 	rm -f build/CMakeCache.txt
 	quietly cmake -S . -B build
-	if [[ $goal == test ]]; then
+	if [[ $goal == gpu ]]; then
+		quietly cmake --build build -j "$(nproc)" --target gpu-acceptance
+		return
+	elif [[ $goal == test ]]; then
 		quietly cmake --build build -j "$(nproc)"
 		npx tsc -b test
 	else
@@ -145,12 +155,12 @@ build() {
 }
 
 case $goal in
-build | demo | test) ;;
+build | demo | test | gpu) ;;
 *)
-	say "unknown goal '$goal': build, demo or test"
+	say "unknown goal '$goal': build, demo, test or gpu"
 	exit 2
 	;;
 esac
 install_system_packages
-install_node_packages
+[[ $goal == gpu ]] || install_node_packages
 build

@@ -91,10 +91,20 @@ podman run --rm --network=none localhost/mpu-snippet cat /etc/ld.so.preload /pro
 });
 
 void t.test('docs/testing.md: benchmarks', (t) => {
-  const [suite, benchmarks] = codeBlocks('docs/testing.md', 'sh');
+  const [suite, , benchmarks] = codeBlocks('docs/testing.md', 'sh');
   t.equal(suite, 'npm test');
   const { status, output } = run(benchmarks ?? '');
   t.equal(status, 0, output);
   t.match(output, /ratio/);
+  t.end();
+});
+
+const gpu = spawnSync('nvidia-smi', ['-L']).error === undefined ? 'NOT TESTED here: this machine has a GPU, npm run test:gpu tests it' : false;
+void t.test('docs/testing.md: acceptance, on a machine without a GPU', { skip: gpu }, (t) => {
+  const [, acceptance] = blocks('docs/testing.md', 'sh');
+  t.equal(acceptance, 'sudo npm run test:gpu -- --markdown docs/gpu-results.md');
+  const { status, output } = run('npm run test:gpu');
+  t.equal(status, 3, output);
+  t.match(output, /^1\.\.0 # SKIP NOT TESTED: /m, 'says why');
   t.end();
 });

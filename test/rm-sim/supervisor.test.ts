@@ -29,19 +29,19 @@ for (const { name, skip } of probes) {
         opened: 1,
         unknownControl: 0x56,
         wrongObject: 0x56,
-        wrongSize: 0x3a,
-        noParams: 0x3a,
+        wrongSize: 0x1f,
+        noParams: 0x1f,
         badParams: 0x1e,
-        unknownClient: 0x33,
+        unknownClient: 0x23,
         unknownObject: 0x57,
         idType: 0x1f,
-        serialised: 0x1f,
+        serialised: 0x6a,
         serialisedUntouched: 1,
         unknownClass: 0x22,
         wrongParent: 0x36,
         noSuchParent: 0x57,
-        othersFile: 0x23,
-        freeUnknown: 0x57,
+        othersFile: 0,
+        freeUnknown: 0,
         controlOnGpuDevice: 22,
         controlSize: 22,
         controlPointer: 14,
@@ -68,7 +68,7 @@ for (const { name, skip } of probes) {
     );
     t.match(
       await session.probe('files', undefined, name),
-      { duplicate: 2, inherited: true, afterChild: 2, closedClient: 0x33 },
+      { duplicate: 2, inherited: true, afterChild: 2, closedClient: 0x23 },
       'clients live until the last descriptor of their file is closed',
     );
     t.same((await session.probe('pids', undefined, name)).pids, [process.global]);
@@ -93,13 +93,13 @@ await t.test('parameter sizes of other releases are refused', async (t) => {
     for (const [other, { samples, info }] of Object.entries(sizes)) {
       const same = sizes[driver as keyof typeof sizes];
       if (!samples.startsWith('24 ')) {
-        const old = same.samples.startsWith('24 ') ? 0x56 : 0x3a;
+        const old = same.samples.startsWith('24 ') ? 0x56 : 0x1f;
         const answer = await session.probe(`samples ${samples}`);
         t.equal(answer.status, samples === same.samples ? 0 : old, `${driver}: samples of ${other}`);
       }
       if (info !== 40 && same.info !== 40) {
         const answer = await session.probe(`info ${info} 1 1`);
-        t.equal(answer.status, info === same.info ? 0 : 0x3a, `${driver}: PID_INFO of ${other}`);
+        t.equal(answer.status, info === same.info ? 0 : 0x1f, `${driver}: PID_INFO of ${other}`);
       }
     }
     await session.stop();

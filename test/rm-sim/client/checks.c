@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "probe.h"
@@ -149,4 +150,41 @@ void probe_spin(const struct probe *probe)
 {
 	for (;;)
 		pids_of(&probe->client, probe->client.fd);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *left = a;
+	const uint64_t *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* latency ROUNDS CMD SIZE [WORD0 WORD1 WORD2]: median time of a control of the subdevice, in ns */
+void probe_latency(const struct probe *probe)
+{
+	static uint64_t times[10000];
+	uint32_t rounds = argument(probe, 0, 1000);
+	uint32_t status = NV_OK;
+	uint32_t i;
+	int word;
+
+	if (rounds > sizeof(times) / sizeof(times[0]))
+		rounds = sizeof(times) / sizeof(times[0]);
+	for (i = 0; i < rounds && status == NV_OK; i++) {
+		struct timespec start;
+		struct timespec end;
+
+		for (word = 0; word < 3; word++)
+			put_u32(params, 4 * (size_t)word, argument(probe, 3 + word, 0));
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		status = subdevice_control(probe, argument(probe, 1, 0), params,
+					   argument(probe, 2, 0));
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		times[i] = (uint64_t)(end.tv_sec - start.tv_sec) * 1000000000u +
+			   (uint64_t)end.tv_nsec - (uint64_t)start.tv_nsec;
+	}
+	qsort(times, i, sizeof(times[0]), by_value);
+	printf("{\"status\":%u,\"rounds\":%u,\"ns\":%llu}\n", status, i,
+	       (unsigned long long)(i ? times[i / 2] : 0));
 }

@@ -3,9 +3,17 @@
 #define _GNU_SOURCE
 #include "probe.h"
 
-#define GPU_ID(probe) (((probe)->gpu + 1) << 8)
-
 static uint8_t params[65536] __attribute__((aligned(8)));
+
+/* Id of the GPU that the driver counts at this place; 0 when there is none. */
+static uint32_t gpu_id(const struct probe *probe)
+{
+	uint32_t ids[64] = {0};
+
+	if (client_control(probe, 0x214, ids, sizeof(ids)) != NV_OK || probe->gpu >= 32)
+		return 0;
+	return ids[probe->gpu];
+}
 
 static uint32_t at(size_t offset)
 {
@@ -156,7 +164,7 @@ void probe_accounting(const struct probe *probe)
 {
 	uint32_t status;
 
-	put_u32(params, 0, GPU_ID(probe));
+	put_u32(params, 0, gpu_id(probe));
 	status = client_control(probe, 0xb04, params, 16012);
 	print_list(status, at(16008), 8, 4);
 	printf("}\n");
@@ -167,7 +175,7 @@ void probe_accounting_info(const struct probe *probe)
 {
 	uint32_t status;
 
-	put_u32(params, 0, GPU_ID(probe));
+	put_u32(params, 0, gpu_id(probe));
 	put_u32(params, 4, argument(probe, 0, 0));
 	status = client_control(probe, 0xb03, params, 48);
 	printf("{\"status\":%u,\"pid\":%u,\"util\":%u,\"memory\":%u,\"running\":%s}\n", status,

@@ -24,6 +24,7 @@ static const struct {
 	{"stat", probe_stat},
 	{"files", probe_files},
 	{"spin", probe_spin},
+	{"latency", probe_latency},
 };
 
 int main(int argc, char **argv)

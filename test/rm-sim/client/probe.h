@@ -54,5 +54,6 @@ void probe_codes(const struct probe *probe);
 void probe_stat(const struct probe *probe);
 void probe_files(const struct probe *probe);
 void probe_spin(const struct probe *probe);
+void probe_latency(const struct probe *probe);
 
 #endif

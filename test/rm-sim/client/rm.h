@@ -102,6 +102,22 @@ static inline uint32_t rm_free(int fd, uint32_t root, uint32_t handle)
 	return release.status;
 }
 
+/* What a real driver asks for before it gives out devices: the GPUs attached, this one opened and
+ * tied to the client's file. Nothing is lost where that is done already. */
+static inline void rm_attach(const struct rm_client *client, uint32_t gpu)
+{
+	uint32_t attach[33] = {0xffff}; /* all probed GPUs, up to the end of the list */
+	char path[24];
+	int gpu_fd;
+
+	attach[1] = PID_NONE;
+	rm_control(client->fd, client->root, client->root, 0x215, attach, sizeof(attach));
+	snprintf(path, sizeof(path), "/dev/nvidia%u", gpu);
+	gpu_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (gpu_fd >= 0)
+		ioctl(gpu_fd, RM_REQUEST(NV_ESC_REGISTER_FD, sizeof(client->fd)), &client->fd);
+}
+
 /* A fresh file, a client on it, a device and a subdevice. */
 static inline uint32_t rm_open(struct rm_client *client, uint32_t gpu)
 {
@@ -113,9 +129,11 @@ static inline uint32_t rm_open(struct rm_client *client, uint32_t gpu)
 	if (client->fd < 0)
 		return RM_IOCTL_FAILED;
 	status = rm_alloc(client->fd, 0, 0, NV01_ROOT, NULL, &client->root);
-	if (status == NV_OK)
-		status = rm_alloc(client->fd, client->root, client->root, NV01_DEVICE_0,
-				  device_params, &client->device);
+	if (status != NV_OK)
+		return status;
+	rm_attach(client, gpu);
+	status = rm_alloc(client->fd, client->root, client->root, NV01_DEVICE_0, device_params,
+			  &client->device);
 	if (status == NV_OK)
 		status = rm_alloc(client->fd, client->root, client->device, NV20_SUBDEVICE_0,
 				  subdevice_params, &client->subdevice);

@@ -91,8 +91,6 @@ void escape_free(struct rmsim_world *world, struct rmsim_file *file,
 		object = object_find(world, client, handle);
 		if (object)
 			object_free(world, client, object, caller->now);
-		else
-			trace->status = NV_ERR_OBJECT_NOT_FOUND;
 	}
 	put_u32(argument, 12, trace->status);
 }

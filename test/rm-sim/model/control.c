@@ -102,10 +102,10 @@ static uint32_t run(struct call *call, uint32_t cmd, uint32_t flags, uint64_t pa
 	if (!method || !object_fits(call, cmd))
 		return NV_ERR_NOT_SUPPORTED;
 	if (layout->finn && (flags & NVOS54_FLAGS_FINN_SERIALIZED))
-		return NV_ERR_INVALID_ARGUMENT;
+		return NV_ERR_LIB_RM_VERSION_MISMATCH;
 	if (!size_fits(layout, method, call->size) || call->size > sizeof(call->world->params) ||
 	    (params == 0) != (call->size == 0))
-		return NV_ERR_INVALID_PARAM_STRUCT;
+		return NV_ERR_INVALID_ARGUMENT;
 	if (!caller->ops->copyin(caller->ctx, call->params, params, call->size))
 		return NV_ERR_INVALID_ADDRESS;
 	status = method->run(call);
@@ -114,8 +114,8 @@ static uint32_t run(struct call *call, uint32_t cmd, uint32_t flags, uint64_t pa
 	return status;
 }
 
-void escape_control(struct rmsim_world *world, struct rmsim_file *file,
-		    const struct rmsim_caller *caller, uint8_t *argument, struct rmsim_trace *trace)
+void escape_control(struct rmsim_world *world, const struct rmsim_caller *caller, uint8_t *argument,
+		    struct rmsim_trace *trace)
 {
 	uint32_t handle = get_u32(argument, 4);
 	struct call call = {
@@ -130,10 +130,8 @@ void escape_control(struct rmsim_world *world, struct rmsim_file *file,
 	trace->cmd = get_u32(argument, 8);
 	trace->size = call.size;
 	if (!call.client) {
-		trace->status = NV_ERR_INVALID_OBJECT_HANDLE;
-	} else if (call.client->file != file) {
 		trace->status = NV_ERR_INVALID_CLIENT;
-	} else {
+	} else { /* whichever file it was allocated on */
 		if (handle != call.client->handle)
 			call.object = object_find(world, call.client, handle);
 		if (call.object)

@@ -150,7 +150,7 @@ static int dispatch(struct rmsim_world *world, struct rmsim_file *file,
 	case NV_ESC_RM_CONTROL:
 		if (size != 32)
 			return -EINVAL;
-		escape_control(world, file, caller, argument, trace);
+		escape_control(world, caller, argument, trace);
 		return 0;
 	}
 	return -EINVAL;

@@ -5,7 +5,6 @@
 
 #define ID_TYPE_CLASS	   0
 #define ID_TYPE_VGPU_GUEST 1
-#define GARBAGE		   0x6a6b0000u /* slots that the driver leaves as they were */
 
 static bool has_device(struct rmsim_world *world, const struct client *client, uint32_t gpu)
 {
@@ -49,7 +48,8 @@ static bool listed(const uint8_t *table, uint32_t count, uint32_t pid)
 	return false;
 }
 
-/* gpuGetProcWithObject(): looks for the global number among numbers that are already translated. */
+/* gpuGetProcWithObject(): looks for the global number among numbers that are already translated.
+ * Slots behind the last one stay as the caller wrote them. */
 uint32_t control_get_pids(struct call *call)
 {
 	struct rmsim_world *world = call->world;
@@ -58,12 +58,9 @@ uint32_t control_get_pids(struct call *call)
 	uint8_t *table = call->params + 12;
 	struct client *client;
 	uint32_t count = 0;
-	uint32_t i;
 
 	if (id_type != ID_TYPE_CLASS && id_type != ID_TYPE_VGPU_GUEST)
 		return NV_ERR_INVALID_ARGUMENT;
-	for (i = 0; i < GET_PIDS_MAX; i++)
-		put_u32(table, 4 * (size_t)i, GARBAGE | i);
 	for_each_client(world, client)
 	{
 		uint32_t pid;

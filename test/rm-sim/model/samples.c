@@ -86,7 +86,7 @@ static void fill_sample(const struct call *call, uint8_t *sample, uint64_t numbe
 
 		put_u32(out, ENGINE_UTIL, load < FULL_LOAD ? load : FULL_LOAD);
 		put_u32(out, ENGINE_PROC_ID, client ? client->proc_id : PID_NONE);
-		put_u32(out, ENGINE_SUB_PROC_ID, client ? 0 : PID_NONE);
+		put_u32(out, ENGINE_SUB_PROC_ID, 0);
 		if (client)
 			translate(call, out, client->pidref, layout->engine_size == 128);
 	}
@@ -125,11 +125,11 @@ uint32_t control_samples_v2(struct call *call)
 	if (!layout->samples_v2)
 		return NV_ERR_NOT_SUPPORTED;
 	if (call->size != 16 + layout->sample_stride * layout->sample_count)
-		return NV_ERR_INVALID_PARAM_STRUCT;
+		return NV_ERR_INVALID_ARGUMENT;
 	if (!ring_size_fits(call))
 		return NV_ERR_INVALID_ARGUMENT;
+	/* the count at 8 stays what the caller wrote there */
 	put_u32(call->params, 12, fill_ring(call, call->params + 16));
-	put_u32(call->params, 8, layout->sample_count);
 	return NV_OK;
 }
 

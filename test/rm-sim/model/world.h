@@ -182,8 +182,7 @@ void account_on_gpu(struct rmsim_world *world, const struct client *client, uint
 void account_usage(struct call *call, const struct object *device);
 
 /* control.c, alloc.c, uvm.c: the escapes */
-void escape_control(struct rmsim_world *world, struct rmsim_file *file,
-		    const struct rmsim_caller *caller, uint8_t *argument,
+void escape_control(struct rmsim_world *world, const struct rmsim_caller *caller, uint8_t *argument,
 		    struct rmsim_trace *trace);
 int escape_alloc(struct rmsim_world *world, struct rmsim_file *file,
 		 const struct rmsim_caller *caller, uint8_t *argument, uint32_t size,
