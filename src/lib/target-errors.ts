@@ -22,3 +22,14 @@ export function targetExistsError(target: string, source: string, verb = 'inject
     next: `mpu ${verb} ${source} --tag OTHER, or with --force to replace it`,
   });
 }
+
+/** An archive was named for an image that lies in none. */
+export function outputError(source: string): MpuError {
+  return new MpuError({
+    code: 'usage',
+    what: `cannot write the new image of ${source} to an archive`,
+    why: '--output is for images that come out of archives',
+    next: 'leave out --output, or name the new image with --tag',
+    exitCode: ExitCode.usage,
+  });
+}

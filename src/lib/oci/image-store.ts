@@ -30,9 +30,18 @@ export interface TargetRequest {
   output?: string | undefined;
 }
 
+/** How a store is opened. */
+export interface StoreOptions {
+  /** Stops what takes long. */
+  signal?: AbortSignal | undefined;
+  /** Told what is being done. */
+  onProgress?: ((line: string) => void) | undefined;
+}
+
 /** What a name stands for. */
 export interface ExistingImage {
-  digest: string;
+  /** Undefined when the name stands for something else than one image. */
+  digest: string | undefined;
   isMadeByMpu: boolean;
 }
 
