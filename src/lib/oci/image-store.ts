@@ -81,6 +81,8 @@ export interface ImageStore {
   readJson(descriptor: Descriptor): Promise<JsonObject>;
   /** Whether a blob is there. Some tools leave out those of other platforms. */
   has(descriptor: Descriptor): Promise<boolean>;
+  /** The manifest or index with a digest that was noted somewhere, if it is there; never fails. */
+  findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined>;
   /** A layer's bytes; its size is checked, its digest is left to the reader. */
   openLayer(descriptor: Descriptor): Promise<LayerData>;
   /** Adds a layer or configuration, unless it is there. */
