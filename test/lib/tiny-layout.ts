@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** OCI layouts of a few KB, and libraries and loaders of a few bytes, for tests that run no program. */
+import './own-cache.js';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
