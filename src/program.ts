@@ -4,12 +4,14 @@ import { Command, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
 import { registerCompletion } from './commands/completion.js';
 import { registerDemo } from './commands/demo.js';
+import { registerEject } from './commands/eject.js';
 import { registerInject } from './commands/inject.js';
+import { registerInspect } from './commands/inspect.js';
 import { registerModule } from './commands/module.js';
 import { version } from './lib/version.js';
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerModule, registerDemo, registerCompletion];
+const COMMANDS: readonly RegisterCommand[] = [registerInject, registerEject, registerInspect, registerModule, registerDemo, registerCompletion];
 
 /** What commander has to say, kept until it is known how to print it. */
 export interface Said {
