@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Manifests and indexes in a registry. */
+import { isJsonObject, sha256 } from '../oci/blob-store.js';
+import type { RegistryClient } from './client.js';
+import { digester, hasDigest } from './digest.js';
+import { RegistryError, contentError } from './errors.js';
+import { withRetries } from './retry.js';
+import { readAnswer } from './transport.js';
+
+/** What is taken: the OCI types, and Docker's. */
+const TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+/** Manifests of before 2016, which name no configuration. */
+const SCHEMA_1 = 'application/vnd.docker.distribution.manifest.v1+';
+/** The most that registries have to take (distribution-spec, "Pushing Manifests"). */
+const MANIFEST_LIMIT = 4 * 1024 * 1024;
+
+/** A manifest as it stands in the registry. */
+export interface Manifest {
+  data: Buffer;
+  mediaType: string;
+  digest: string;
+}
+
+/** The type that a manifest is sent as; some registries send all of them as plain JSON. */
+function mediaTypeOf(header: string | undefined, data: Buffer): string | undefined {
+  const sent = header?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (TYPES.includes(sent) || sent.startsWith(SCHEMA_1)) return sent;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(data.toString());
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(parsed)) return undefined;
+  if (typeof parsed.mediaType === 'string') return parsed.mediaType;
+  return Array.isArray(parsed.manifests) ? TYPES[0] : Array.isArray(parsed.layers) ? TYPES[1] : undefined;
+}
+
+/**
+ * Reads the manifest or index of a tag or digest; undefined when there is none and `optional` is true. Its digest
+ * is checked: against the one asked for, or the one that the registry gives with it.
+ */
+export async function readManifest(
+  client: RegistryClient,
+  repository: string,
+  reference: string,
+  what: string,
+): Promise<Manifest> {
+  const request = { method: 'GET', at: `manifests/${reference}`, repository, headers: { Accept: TYPES.join(', ') }, what } as const;
+  return withRetries(
+    async () => {
+      const answer = await client.call(request, [200]);
+      const url = client.address(repository, request.at);
+      const data = await readAnswer(answer, MANIFEST_LIMIT, { ...request, url, signal: client.signal });
+      const given = answer.headers['docker-content-digest'];
+      const wanted = reference.includes(':') ? [reference] : typeof given === 'string' && digester(given) !== undefined ? [given] : [];
+      for (const digest of wanted) {
+        if (!hasDigest(data, digest)) throw contentError(what, `what ${client.host} gave for ${reference} does not have the digest ${digest}`);
+      }
+      const mediaType = mediaTypeOf(answer.headers['content-type'], data);
+      if (mediaType === undefined || !TYPES.includes(mediaType)) {
+        const isOld = mediaType?.startsWith(SCHEMA_1) === true;
+        throw new RegistryError({
+          code: 'registry-manifest-type',
+          what,
+          why: isOld ? 'its manifest is of schema 1, which nothing makes since 2016' : `it is no container image but ${mediaType ?? 'something unknown'}`,
+          next: isOld ? 'copy it: skopeo copy --format v2s2 docker://FROM docker://TO' : 'name a container image',
+        });
+      }
+      return { data, mediaType, digest: wanted[0] ?? sha256(data) };
+    },
+    client.signal,
+    client.onProgress,
+  );
+}
+
+/** Like {@link readManifest}; undefined when there is no such tag or digest, or no such repository. */
+export async function findManifest(
+  client: RegistryClient,
+  repository: string,
+  reference: string,
+  what: string,
+): Promise<Manifest | undefined> {
+  try {
+    return await readManifest(client, repository, reference, what);
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a manifest of this digest is there. */
+export async function hasManifest(client: RegistryClient, repository: string, digest: string, what: string): Promise<boolean> {
+  const request = { method: 'HEAD', at: `manifests/${digest}`, repository, headers: { Accept: TYPES.join(', ') }, what } as const;
+  const answer = await withRetries(() => client.call(request, [200, 404]), client.signal, client.onProgress);
+  answer.resume();
+  return answer.statusCode === 200;
+}
+
+/**
+ * Writes a manifest under its digest, or moves a tag to it. Once it is on its way it is not interrupted, and it is
+ * sent again when the connection breaks: the second time changes nothing.
+ */
+export async function putManifest(
+  client: RegistryClient,
+  repository: string,
+  reference: string,
+  { data, mediaType, digest }: Manifest,
+  what: string,
+): Promise<void> {
+  const body = { size: data.length, open: () => data };
+  const answer = await withRetries(
+    () =>
+      client.call(
+        { method: 'PUT', at: `manifests/${reference}`, repository, push: true, headers: { 'Content-Type': mediaType }, body, what, uninterrupted: true },
+        [200, 201, 202],
+      ),
+    client.signal,
+    client.onProgress,
+  );
+  answer.resume();
+  const given = answer.headers['docker-content-digest'];
+  if (given !== undefined && given !== digest) {
+    throw contentError(what, `${client.host} keeps it as ${String(given)} instead of ${digest}`);
+  }
+}
