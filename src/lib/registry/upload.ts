@@ -116,7 +116,8 @@ export async function mountBlob(client: RegistryClient, repository: string, from
     if (answer.statusCode === 201) return true;
     // Refused by starting an upload of its data, which may turn out not to be needed.
     const unused = client.located(answer, at, what);
-    (await client.call({ method: 'DELETE', at: unused, repository, push: true, what }, [200, 202, 204])).resume();
+    const cancel = client.call({ method: 'DELETE', at: unused, repository, push: true, what }, [200, 202, 204]);
+    await cancel.then((cancelled) => cancelled.resume()).catch(() => undefined);
   } catch (error) {
     // What follows is an ordinary upload, whose errors count.
     if (!(error instanceof RegistryError) || error.status === undefined || error.status >= 500) throw error;
