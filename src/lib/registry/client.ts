@@ -43,6 +43,13 @@ export interface ApiRequest {
   uninterrupted?: boolean;
 }
 
+/** A repository of a registry. */
+export interface Repository {
+  client: RegistryClient;
+  /** Its name in the registry. */
+  repository: string;
+}
+
 /** A registry, `HOST[:PORT]`. */
 export class RegistryClient {
   readonly signal: AbortSignal | undefined;

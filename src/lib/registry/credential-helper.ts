@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Programs that keep passwords for docker and podman (docker-credential-helpers). */
-import { isJsonObject } from '../oci/blob-store.js';
+import { isJsonObject } from '../oci/descriptor.js';
 import { runProcess } from '../run-process.js';
 import type { Login } from './logins.js';
 

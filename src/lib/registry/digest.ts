@@ -9,9 +9,3 @@ export function digester(digest: string): { hash: Hash; expected: string } | und
   const [, algorithm = '', expected = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(digest) ?? [];
   return LENGTHS[algorithm] === expected.length && expected !== '' ? { hash: createHash(algorithm), expected } : undefined;
 }
-
-/** Whether data has a digest; false for a digest of an unknown kind. */
-export function hasDigest(data: Buffer, digest: string): boolean {
-  const computing = digester(digest);
-  return computing !== undefined && computing.hash.update(data).digest('hex') === computing.expected;
-}

@@ -2,7 +2,7 @@
 /** Reading blobs out of a registry. */
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { RegistryClient } from './client.js';
+import type { Repository } from './client.js';
 import { digester } from './digest.js';
 import { RegistryError, connectionError, contentError } from './errors.js';
 import { withRetries } from './retry.js';
@@ -18,7 +18,7 @@ export interface BlobName {
 }
 
 /** Whether a repository has a blob. */
-export async function hasBlob(client: RegistryClient, repository: string, digest: string, what: string): Promise<boolean> {
+export async function hasBlob({ client, repository }: Repository, digest: string, what: string): Promise<boolean> {
   const request = { method: 'HEAD', at: `blobs/${digest}`, repository, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 404]), client.signal, client.onProgress);
   answer.resume();
@@ -26,7 +26,7 @@ export async function hasBlob(client: RegistryClient, repository: string, digest
 }
 
 /** Opens a blob at an offset. */
-async function openAt(client: RegistryClient, repository: string, digest: string, offset: number, what: string): Promise<IncomingMessage> {
+async function openAt({ client, repository }: Repository, digest: string, offset: number, what: string): Promise<IncomingMessage> {
   const headers = offset === 0 ? {} : { Range: `bytes=${offset}-` };
   const request = { method: 'GET', at: `blobs/${digest}`, repository, headers, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 206]), client.signal, client.onProgress);
@@ -36,12 +36,13 @@ async function openAt(client: RegistryClient, repository: string, digest: string
   throw contentError(what, `${client.host} gave another part of ${digest} than the one asked for`);
 }
 
-async function* chunksOf(client: RegistryClient, repository: string, { digest, size }: BlobName, what: string): AsyncGenerator<Buffer> {
+async function* chunksOf(place: Repository, { digest, size }: BlobName, what: string): AsyncGenerator<Buffer> {
+  const { client } = place;
   const computing = digester(digest);
   if (computing === undefined) throw contentError(what, `${JSON.stringify(digest)} is no digest that is known`);
   let offset = 0;
   for (let breaks = 0; offset < size; ) {
-    const answer = await openAt(client, repository, digest, offset, what);
+    const answer = await openAt(place, digest, offset, what);
     // Servers that know no ranges begin again.
     let skip = answer.statusCode === 206 ? 0 : offset;
     try {
@@ -53,7 +54,7 @@ async function* chunksOf(client: RegistryClient, repository: string, { digest, s
         computing.hash.update(fresh);
         if (fresh.length > 0) yield fresh;
       }
-      if (offset < size) throw contentError(what, `${client.host} gave ${offset} of the ${size} bytes of ${digest}`, true);
+      if (offset < size) throw contentError(what, `${client.host} gave ${offset} of the ${size} bytes of ${digest}`, { transient: true });
     } catch (error) {
       const failure = connectionError(error, what, client.host, client.signal);
       breaks += 1;
@@ -71,6 +72,6 @@ async function* chunksOf(client: RegistryClient, repository: string, { digest, s
  * The data of a blob. Where the connection breaks it goes on from there. The stream fails at its end when size or
  * digest are not what they have to be: what was read until then must not be used before.
  */
-export function readBlob(client: RegistryClient, repository: string, blob: BlobName, what: string): Readable {
-  return Readable.from(chunksOf(client, repository, blob, what), { objectMode: false });
+export function readBlob(place: Repository, blob: BlobName, what: string): Readable {
+  return Readable.from(chunksOf(place, blob, what), { objectMode: false });
 }

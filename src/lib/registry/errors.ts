@@ -124,14 +124,9 @@ export function refusalError(what: string, host: string, { status, body, retryAf
 }
 
 /** What a registry gave contradicts its digest, its size or the protocol. */
-export function contentError(what: string, why: string, transient = false): RegistryError {
-  return new RegistryError({
-    code: 'registry-content',
-    what,
-    why,
-    next: 'check the registry and what lies between: it gave wrong data',
-    transient,
-  });
+export function contentError(what: string, why: string, more: { transient?: boolean; cause?: unknown } = {}): RegistryError {
+  const next = 'check the registry and what lies between: it gave wrong data';
+  return new RegistryError({ code: 'registry-content', what, why, next, ...more });
 }
 
 /** OpenSSL's words for an answer that is no TLS. */

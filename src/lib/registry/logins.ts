@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { errnoName, messageOf } from '../errors.js';
-import { isJsonObject, type JsonObject } from '../oci/blob-store.js';
+import { isJsonObject, type JsonObject } from '../oci/descriptor.js';
 import { askHelper } from './credential-helper.js';
 
 /** How somebody is known to a registry. */

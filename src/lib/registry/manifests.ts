@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Manifests and indexes in a registry. */
-import { isJsonObject, sha256 } from '../oci/blob-store.js';
-import type { RegistryClient } from './client.js';
-import { digester, hasDigest } from './digest.js';
+import { isJsonObject, matchesDigest, sha256 } from '../oci/descriptor.js';
+import type { Repository } from './client.js';
+import { digester } from './digest.js';
 import { RegistryError, contentError } from './errors.js';
 import { withRetries } from './retry.js';
 import { readAnswer } from './transport.js';
@@ -18,6 +18,11 @@ const TYPES = [
 const SCHEMA_1 = 'application/vnd.docker.distribution.manifest.v1+';
 /** The most that registries have to take (distribution-spec, "Pushing Manifests"). */
 const MANIFEST_LIMIT = 4 * 1024 * 1024;
+
+/** Whether blobs of this type are manifests or indexes: registries keep them apart from all others. */
+export function isManifestType(mediaType: string): boolean {
+  return TYPES.includes(mediaType);
+}
 
 /** A manifest as it stands in the registry. */
 export interface Manifest {
@@ -42,16 +47,13 @@ function mediaTypeOf(header: string | undefined, data: Buffer): string | undefin
 }
 
 /**
- * Reads the manifest or index of a tag or digest; undefined when there is none and `optional` is true. Its digest
- * is checked: against the one asked for, or the one that the registry gives with it.
+ * Reads the manifest or index of a tag or digest. Its digest is checked: against the one asked for, or the one that
+ * the registry gives with it. `push` asks with the right to write.
  */
-export async function readManifest(
-  client: RegistryClient,
-  repository: string,
-  reference: string,
-  what: string,
-): Promise<Manifest> {
-  const request = { method: 'GET', at: `manifests/${reference}`, repository, headers: { Accept: TYPES.join(', ') }, what } as const;
+export async function readManifest(place: Repository, reference: string, what: string, push = false): Promise<Manifest> {
+  const { client, repository } = place;
+  const headers = { Accept: TYPES.join(', ') };
+  const request = { method: 'GET', at: `manifests/${reference}`, repository, push, headers, what } as const;
   return withRetries(
     async () => {
       const answer = await client.call(request, [200]);
@@ -60,7 +62,7 @@ export async function readManifest(
       const given = answer.headers['docker-content-digest'];
       const wanted = reference.includes(':') ? [reference] : typeof given === 'string' && digester(given) !== undefined ? [given] : [];
       for (const digest of wanted) {
-        if (!hasDigest(data, digest)) throw contentError(what, `what ${client.host} gave for ${reference} does not have the digest ${digest}`);
+        if (!matchesDigest(data, digest)) throw contentError(what, `what ${client.host} gave for ${reference} does not have the digest ${digest}`);
       }
       const mediaType = mediaTypeOf(answer.headers['content-type'], data);
       if (mediaType === undefined || !TYPES.includes(mediaType)) {
@@ -79,15 +81,13 @@ export async function readManifest(
   );
 }
 
-/** Like {@link readManifest}; undefined when there is no such tag or digest, or no such repository. */
-export async function findManifest(
-  client: RegistryClient,
-  repository: string,
-  reference: string,
-  what: string,
-): Promise<Manifest | undefined> {
+/**
+ * Like {@link readManifest}; undefined when there is no such tag, or no such repository. It asks with the right to
+ * write, without which some registries do not say that there is no such repository.
+ */
+export async function findManifest(place: Repository, tag: string, what: string): Promise<Manifest | undefined> {
   try {
-    return await readManifest(client, repository, reference, what);
+    return await readManifest(place, tag, what, true);
   } catch (error) {
     if (error instanceof RegistryError && error.status === 404) return undefined;
     throw error;
@@ -95,7 +95,7 @@ export async function findManifest(
 }
 
 /** Whether a manifest of this digest is there. */
-export async function hasManifest(client: RegistryClient, repository: string, digest: string, what: string): Promise<boolean> {
+export async function hasManifest({ client, repository }: Repository, digest: string, what: string): Promise<boolean> {
   const request = { method: 'HEAD', at: `manifests/${digest}`, repository, headers: { Accept: TYPES.join(', ') }, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 404]), client.signal, client.onProgress);
   answer.resume();
@@ -107,8 +107,7 @@ export async function hasManifest(client: RegistryClient, repository: string, di
  * sent again when the connection breaks: the second time changes nothing.
  */
 export async function putManifest(
-  client: RegistryClient,
-  repository: string,
+  { client, repository }: Repository,
   reference: string,
   { data, mediaType, digest }: Manifest,
   what: string,

@@ -17,6 +17,8 @@ export interface RegistryReference {
   repository: string;
   /** Undefined when only a digest was given. */
   tag: string | undefined;
+  /** Whether the tag was written, and is not the one that is meant without. */
+  isTagged: boolean;
   digest: string | undefined;
 }
 
@@ -25,6 +27,7 @@ const DEFAULT_TAG = 'latest';
 /** Distribution's reference grammar. */
 const HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::\d+)?$/;
 const REPOSITORY = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
+const TAG = /^\w[\w.-]{0,127}$/;
 const REST = /^([^:@]+)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?$/;
 const HUB_HOSTS = [DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io'];
 
@@ -55,7 +58,13 @@ export function parseRegistryReference(text: string): RegistryReference {
   if (!REPOSITORY.test(repository) || repository.length > 255) {
     throw invalid(text, 'after the host it is not NAME[:TAG][@DIGEST], with a NAME in lower case');
   }
-  return { kind: 'registry', text, host, repository, tag: tag ?? (digest === undefined ? DEFAULT_TAG : undefined), digest };
+  const meant = tag ?? (digest === undefined ? DEFAULT_TAG : undefined);
+  return { kind: 'registry', text, host, repository, tag: meant, isTagged: tag !== undefined, digest };
+}
+
+/** Whether a registry takes this as a tag. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
 }
 
 /** The name of a tag or digest of a reference's repository. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Writing blobs into a registry (distribution-spec, "Pushing blobs"). */
 import type { Readable } from 'node:stream';
-import type { RegistryClient } from './client.js';
+import type { Repository } from './client.js';
 import type { BlobName } from './download.js';
 import { RegistryError, contentError } from './errors.js';
 import { withRetries } from './retry.js';
@@ -24,7 +24,7 @@ interface Session {
 
 const OCTETS = { 'Content-Type': 'application/octet-stream' };
 
-async function start(client: RegistryClient, repository: string, what: string): Promise<Session> {
+async function start({ client, repository }: Repository, what: string): Promise<Session> {
   const at = client.address(repository, 'blobs/uploads/');
   const answer = await client.call({ method: 'POST', at, repository, push: true, headers: { 'Content-Length': 0 }, what }, [202]);
   answer.resume();
@@ -39,8 +39,9 @@ function closing(url: URL, digest: string): URL {
   return closed;
 }
 
-async function putWhole(client: RegistryClient, repository: string, blob: BlobSource, what: string): Promise<void> {
-  const session = await start(client, repository, what);
+async function putWhole(place: Repository, blob: BlobSource, what: string): Promise<void> {
+  const { client, repository } = place;
+  const session = await start(place, what);
   const at = closing(session.url, blob.digest);
   const answer = await client.call({ method: 'PUT', at, repository, push: true, headers: OCTETS, body: blob, what }, [200, 201, 204]);
   answer.resume();
@@ -64,8 +65,9 @@ async function* pieces(data: Readable | Buffer, size: number): AsyncGenerator<Bu
   if (length > 0) yield Buffer.concat(kept);
 }
 
-async function putInPieces(client: RegistryClient, repository: string, blob: BlobSource, what: string): Promise<void> {
-  const session = await start(client, repository, what);
+async function putInPieces(place: Repository, blob: BlobSource, what: string): Promise<void> {
+  const { client, repository } = place;
+  const session = await start(place, what);
   let { url } = session;
   let offset = 0;
   for await (const piece of pieces(blob.open(), Math.max(CHUNK_SIZE, session.smallest))) {
@@ -85,12 +87,12 @@ async function putInPieces(client: RegistryClient, repository: string, blob: Blo
 }
 
 /** Writes a blob: in one request or, where the registry or a proxy before it refuses that, in pieces. */
-export async function pushBlob(client: RegistryClient, repository: string, blob: BlobSource, what: string): Promise<void> {
+export async function pushBlob(place: Repository, blob: BlobSource, what: string): Promise<void> {
   let whole = true;
   await withRetries(
     async () => {
       try {
-        if (whole) await putWhole(client, repository, blob, what);
+        if (whole) await putWhole(place, blob, what);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         // Some proxies break the connection instead of saying that it is too much.
@@ -99,15 +101,15 @@ export async function pushBlob(client: RegistryClient, repository: string, blob:
         if (isBroken || isRefused) whole = false;
         if (!isRefused) throw error;
       }
-      if (!whole) await putInPieces(client, repository, blob, what);
+      if (!whole) await putInPieces(place, blob, what);
     },
-    client.signal,
-    client.onProgress,
+    place.client.signal,
+    place.client.onProgress,
   );
 }
 
 /** Gives a repository a blob of another one of the same registry, without its data being moved; false when refused. */
-export async function mountBlob(client: RegistryClient, repository: string, from: string, digest: string, what: string): Promise<boolean> {
+export async function mountBlob({ client, repository }: Repository, from: string, digest: string, what: string): Promise<boolean> {
   const at = client.address(repository, `blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`);
   const request = { method: 'POST', at, repository, push: true, from, headers: { 'Content-Length': 0 }, what } as const;
   try {
