@@ -3,7 +3,8 @@
 import { injectEngineImage } from './engine/inject-engine-image.js';
 import { ExitCode, MpuError } from './errors.js';
 import type { InjectOptions, InjectResult } from './inject-types.js';
-import { injectLayout } from './oci/inject-layout.js';
+import { injectImage } from './oci/inject-image.js';
+import { openStore } from './oci/open-store.js';
 import { parseImageReference } from './reference.js';
 
 /**
@@ -24,5 +25,5 @@ export async function inject(image: string, options: InjectOptions = {}): Promis
       exitCode: ExitCode.usage,
     });
   }
-  return injectLayout(reference, options);
+  return injectImage(await openStore(reference), options);
 }

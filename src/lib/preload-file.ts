@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** The contents of /etc/ld.so.preload. */
+/** The two places that name libraries to preload: /etc/ld.so.preload and the variable LD_PRELOAD. */
 
 /** The file from which glibc's dynamic loader takes libraries to load into every program. */
 export const PRELOAD_FILE = '/etc/ld.so.preload';
@@ -32,4 +32,29 @@ export function addPreloadEntry(existing: Buffer | undefined): Buffer {
   if (preloadEntries(content).includes(PRELOAD_ENTRY)) return Buffer.from(content, 'latin1');
   const separator = content === '' || content.endsWith('\n') ? '' : '\n';
   return Buffer.from(`${content}${separator}${PRELOAD_ENTRY}\n`, 'latin1');
+}
+
+/** Variable from which glibc's and musl's dynamic loaders take libraries to preload. */
+export const PRELOAD_VARIABLE = 'LD_PRELOAD';
+
+/** The value of {@link PRELOAD_VARIABLE} in an image's environment (`NAME=value` each); undefined when it is not set. */
+export function preloadVariable(environment: readonly string[]): string | undefined {
+  const entries = environment.filter((entry) => entry.startsWith(`${PRELOAD_VARIABLE}=`));
+  return entries.at(-1)?.slice(PRELOAD_VARIABLE.length + 1);
+}
+
+/** An environment with `value` for {@link PRELOAD_VARIABLE}, without it for an empty one; all else stays in its place. */
+function setPreloadVariable(environment: readonly string[], value: string): string[] {
+  const isOther = (entry: string): boolean => !entry.startsWith(`${PRELOAD_VARIABLE}=`);
+  if (value === '') return environment.filter(isOther);
+  const entry = `${PRELOAD_VARIABLE}=${value}`;
+  if (environment.every(isOther)) return [...environment, entry];
+  return environment.map((other) => (isOther(other) ? other : entry));
+}
+
+/** An environment in which mpu's library is preloaded, after those that are; the same one when it is already. */
+export function addPreloadVariable(environment: readonly string[]): readonly string[] {
+  const value = preloadVariable(environment) ?? '';
+  if (preloadEntries(value).includes(PRELOAD_ENTRY)) return environment;
+  return setPreloadVariable(environment, value === '' ? PRELOAD_ENTRY : `${value}:${PRELOAD_ENTRY}`);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Names of images. */
 import { ExitCode, MpuError } from './errors.js';
+import type { TargetRequest } from './oci/image-store.js';
 
 /** An image in a container engine's store. */
 export interface EngineReference {
@@ -21,11 +22,23 @@ export interface LayoutReference {
   tag: string | undefined;
 }
 
-/** What `mpu inject` takes. */
-export type ImageReference = EngineReference | LayoutReference;
+/** An image outside of container engines. */
+export type StoredReference = LayoutReference;
 
-/** Suffix of the tag that a new image gets. */
+/** What `mpu inject` takes. */
+export type ImageReference = EngineReference | StoredReference;
+
+/** Suffix of the tag that an injected image gets. */
 export const TAG_SUFFIX = '-mpu';
+/** Suffix of the tag that an image gets from which mpu was removed, if its tag does not say that it had it. */
+const EJECTED_SUFFIX = '-no-mpu';
+
+/** The tag of the image that is made of the one with the tag `current`. */
+export function defaultTag(current: string, verb: 'inject' | 'eject'): string {
+  if (verb === 'inject') return `${current}${TAG_SUFFIX}`;
+  const isMarked = current.endsWith(TAG_SUFFIX) && current !== TAG_SUFFIX;
+  return isMarked ? current.slice(0, -TAG_SUFFIX.length) : `${current}${EJECTED_SUFFIX}`;
+}
 
 /** Tags of container images (distribution's reference grammar). */
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -119,14 +132,14 @@ export function engineTarget(source: EngineReference, known: string | undefined,
 }
 
 /**
- * The tag for the new image in an OCI layout: `wanted` (`TAG`, or `oci:DIR:TAG` with the same DIR), else
- * `current`, the source's, with {@link TAG_SUFFIX}.
+ * The tag for the new image in an OCI layout: what the user wants (`TAG`, or `oci:DIR:TAG` with the same DIR),
+ * else the {@link defaultTag} after `current`, the source's.
  */
-export function layoutTarget(source: LayoutReference, current: string, wanted: string | undefined): string {
+export function layoutTarget(source: LayoutReference, current: string, { tag: wanted, verb }: TargetRequest): string {
   const prefix = `oci:${source.directory}:`;
-  const tag = wanted?.startsWith(prefix) === true ? wanted.slice(prefix.length) : (wanted ?? `${current}${TAG_SUFFIX}`);
+  const tag = wanted?.startsWith(prefix) === true ? wanted.slice(prefix.length) : (wanted ?? defaultTag(current, verb));
   if (!LAYOUT_TAG.test(tag) || tag.startsWith('oci:')) {
-    throw invalid(tag, 'it is no tag for this OCI layout', `mpu inject ${source.text} --tag TAG`);
+    throw invalid(tag, 'it is no tag for this OCI layout', `mpu ${verb} ${source.text} --tag TAG`);
   }
   return tag;
 }

@@ -3,22 +3,22 @@
 import { ExitCode, MpuError } from './errors.js';
 
 /** The new image would take the source's name. */
-export function sameTagError(source: string): MpuError {
+export function sameTagError(source: string, verb = 'inject'): MpuError {
   return new MpuError({
     code: 'target-is-source',
     what: `cannot give the new image the name ${source}`,
     why: 'it is the name of the source, which mpu never moves',
-    next: `mpu inject ${source}`,
+    next: `mpu ${verb} ${source}`,
     exitCode: ExitCode.usage,
   });
 }
 
 /** The name for the new image belongs to an image that mpu did not make. */
-export function targetExistsError(target: string, source: string): MpuError {
+export function targetExistsError(target: string, source: string, verb = 'inject'): MpuError {
   return new MpuError({
     code: 'target-exists',
     what: `cannot make ${target}`,
     why: 'an image of that name exists, and mpu did not make it from this one',
-    next: `mpu inject ${source} --tag OTHER, or with --force to replace it`,
+    next: `mpu ${verb} ${source} --tag OTHER, or with --force to replace it`,
   });
 }

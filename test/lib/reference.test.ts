@@ -63,9 +63,11 @@ await t.test('names of new images', (t) => {
   t.throws(() => engineTarget(engine('app'), 'app:1', 'oci:d:1'), MpuError);
   t.throws(() => engineTarget(engine('app'), 'app:1', `other@${digest}`), MpuError);
   t.match(t.throws(() => engineTarget(engine('app'), `app:${'x'.repeat(126)}`, undefined)), { why: /128/ });
-  t.equal(layoutTarget(layout('oci:d:1'), '1', undefined), '1-mpu');
-  t.equal(layoutTarget(layout('oci:d:1'), '1', 'oci:d:2'), '2');
-  t.throws(() => layoutTarget(layout('oci:d:1'), '1', 'oci:other:2'), { code: 'invalid-reference' });
-  t.throws(() => layoutTarget(layout('oci:d:1'), '1', 'a b'), { code: 'invalid-reference' });
+  t.equal(layoutTarget(layout('oci:d:1'), '1', { verb: 'inject' }), '1-mpu');
+  t.equal(layoutTarget(layout('oci:d:1'), '1', { verb: 'inject', tag: 'oci:d:2' }), '2');
+  t.equal(layoutTarget(layout('oci:d:1'), '1-mpu', { verb: 'eject' }), '1');
+  t.equal(layoutTarget(layout('oci:d:1'), '1', { verb: 'eject' }), '1-no-mpu');
+  t.throws(() => layoutTarget(layout('oci:d:1'), '1', { verb: 'inject', tag: 'oci:other:2' }), { code: 'invalid-reference' });
+  t.throws(() => layoutTarget(layout('oci:d:1'), '1', { verb: 'inject', tag: 'a b' }), { code: 'invalid-reference' });
   t.end();
 });

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { buffer } from 'node:stream/consumers';
+import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
+import type { LayerData } from '#mpu/lib/oci/image-store.js';
 
 /** Contents of a layer by path: text, a link (`-> target`) or, when the path ends with a slash, null. */
 export type TinyLayer = Record<string, string | Buffer | null>;
@@ -59,15 +61,6 @@ export interface TinyImage {
   config?: Record<string, unknown>;
 }
 
-/** A descriptor as it stands in manifests. */
-export interface TinyDescriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-  platform?: Record<string, string>;
-}
-
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
 /** Writes layouts. */
@@ -75,7 +68,7 @@ export class TinyLayout {
   constructor(readonly directory: string) {}
 
   /** Adds a blob. */
-  async blob(data: Buffer | object, mediaType: string): Promise<TinyDescriptor> {
+  async blob(data: Buffer | object, mediaType: string): Promise<Descriptor> {
     const bytes = Buffer.isBuffer(data) ? data : Buffer.from(JSON.stringify(data));
     const blobs = join(this.directory, 'blobs', 'sha256');
     await mkdir(blobs, { recursive: true });
@@ -84,10 +77,10 @@ export class TinyLayout {
   }
 
   /** Adds the blobs of an image and gives the descriptor of its manifest. */
-  async image(image: TinyImage): Promise<TinyDescriptor> {
+  async image(image: TinyImage): Promise<Descriptor> {
     const docker = image.docker === true;
     const compress = image.compress ?? gzipSync;
-    const layers: TinyDescriptor[] = [];
+    const layers: Descriptor[] = [];
     const diffIds: string[] = [];
     for (const layer of image.layers) {
       const archive = await tinyTar(layer);
@@ -122,11 +115,17 @@ export class TinyLayout {
   }
 
   /** Writes index.json and the layout's marker. */
-  async finish(...manifests: TinyDescriptor[]): Promise<this> {
+  async finish(...manifests: Descriptor[]): Promise<this> {
     await mkdir(this.directory, { recursive: true });
     await writeFile(join(this.directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     await writeFile(join(this.directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
     return this;
+  }
+
+  /** A blob as stores give it to readers. */
+  layerData({ digest, size }: Descriptor): LayerData {
+    const path = join(this.directory, 'blobs', 'sha256', digest.slice('sha256:'.length));
+    return { size, digest, content: { path, offset: 0 } };
   }
 
   /** A JSON file or blob of the layout. */

@@ -1,55 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The content-addressed files of an OCI image layout directory. */
-import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
-
-/** A reference to a blob (image-spec, descriptor.md). Unknown properties are kept. */
-export interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-  platform?: Platform;
-  /** The blob itself, base64. */
-  data?: string;
-}
-
-/** The platform of an image in an index. Unknown properties are kept. */
-export interface Platform {
-  os: string;
-  architecture: string;
-  variant?: string;
-}
-
-/** Any JSON object. */
-export type JsonObject = Record<string, unknown>;
-
-/** Largest JSON blob that is read (the registries' limit for a manifest, image-spec manifest.md). */
-const MAX_JSON_SIZE = 4 * 1024 * 1024;
-
-/** Whether a value is a JSON object, neither null nor an array. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether a value is a {@link Descriptor}, as far as it is used here. */
-export function isDescriptor(value: unknown): value is Descriptor {
-  return (
-    isJsonObject(value) &&
-    typeof value.mediaType === 'string' &&
-    typeof value.digest === 'string' &&
-    typeof value.size === 'number'
-  );
-}
-
-/** A descriptor that points to another blob; its platform and annotations stay. */
-export function redirect(descriptor: Descriptor, blob: Descriptor): Descriptor {
-  const redirected = { ...descriptor, ...blob };
-  delete redirected.data;
-  return redirected;
-}
+import { MAX_JSON_SIZE, isJsonObject, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 
 /** The error of a layout whose contents are not what the specification says. */
 export function layoutError(directory: string, why: string, cause?: unknown): MpuError {
@@ -60,11 +14,6 @@ export function layoutError(directory: string, why: string, cause?: unknown): Mp
     next: `make it again, e.g. skopeo copy docker://IMAGE oci:${directory}:TAG`,
     cause,
   });
-}
-
-/** The digest of bytes as descriptors write it. */
-export function sha256(data: Buffer): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
 /** The blobs of one layout. What was added can be taken back until {@link BlobStore.keep}. */
@@ -102,9 +51,7 @@ export class BlobStore {
       if (errnoName(error) === 'ENOENT') throw layoutError(this.directory, `the blob ${digest} is missing`, error);
       throw fileError(error, `cannot read ${path}`);
     }
-    const algorithm = digest.startsWith('sha512') ? 'sha512' : 'sha256';
-    const actual = `${algorithm}:${createHash(algorithm).update(data).digest('hex')}`;
-    if (actual !== digest) throw layoutError(this.directory, `the blob ${digest} is damaged: its digest is ${actual}`);
+    if (!matchesDigest(data, digest)) throw layoutError(this.directory, `the blob ${digest} is damaged`);
     return parseJsonObject(data, this.directory, `the blob ${digest}`);
   }
 

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Duplex } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { extract } from 'tar-stream';
+import type { LayerData } from './image-store.js';
 import { MpuError, errnoName, fileError, throwIfInterrupted } from '../errors.js';
 
 /** One thing in a layer. */
@@ -56,11 +57,11 @@ function zstdDecompressor(path: string): Duplex {
 }
 
 /** The compression is told by its first bytes: media types are not always right. */
-async function decompressor(path: string): Promise<Duplex | undefined> {
+async function decompressor(path: string, offset: number): Promise<Duplex | undefined> {
   const file = await open(path);
   try {
     const magic = Buffer.alloc(4);
-    await file.read(magic, 0, 4, 0);
+    await file.read(magic, 0, 4, offset);
     if (magic.readUInt16BE(0) === 0x1f8b) return zlib.createGunzip({ chunkSize: CHUNK_SIZE });
     return magic.readUInt32BE(0) === 0x28b52ffd ? zstdDecompressor(path) : undefined;
   } finally {
@@ -73,15 +74,17 @@ async function decompressor(path: string): Promise<Duplex | undefined> {
  * files for whose path `wanted` is true is kept. Rejects with an MpuError when it cannot be read.
  */
 export async function indexLayer(
-  path: string,
+  { content, size }: LayerData,
   wanted: (path: string) => boolean,
   signal?: AbortSignal,
 ): Promise<LayerIndex> {
   const index: LayerIndex = { nodes: new Map(), whiteouts: new Set(), opaque: new Set() };
   const archive = extract();
+  if ('pipe' in content) throw new TypeError('streams are not read yet');
+  const { path, offset } = content;
   try {
-    const inflate = await decompressor(path);
-    const source = createReadStream(path, { highWaterMark: CHUNK_SIZE });
+    const inflate = await decompressor(path, offset);
+    const source = createReadStream(path, { highWaterMark: CHUNK_SIZE, start: offset, end: offset + size - 1 });
     const stages = inflate === undefined ? [source, archive] : [source, inflate, archive];
     const reading = pipeline(stages, signal === undefined ? {} : { signal });
     await Promise.all([reading, collect(archive, index, wanted)]);

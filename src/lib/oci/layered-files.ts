@@ -2,12 +2,23 @@
 /** The files of an image, looked up in its layers from the top down without unpacking them. */
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
+import { loaderFacts, type LoaderFacts } from '../loader.js';
+import { sha256, type Descriptor } from './descriptor.js';
+import type { ImageStore } from './image-store.js';
 import { indexLayer, type LayerIndex, type LayerNode } from './layer-index.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;
 /** Files that are looked for in every image; keeping them spares a second reading of their layer. */
 const EXPECTED_FILE = /(?:^|\/)(?:ld\.so\.preload|libmpu\.so|ld-[^/]*\.so[^/]*)$/;
+
+/** Where layers come from. */
+export type LayerSource = Pick<ImageStore, 'openLayer'>;
+
+/** How layers are read. */
+export interface LayerOptions {
+  signal?: AbortSignal;
+}
 
 interface Found {
   node: LayerNode;
@@ -28,14 +39,26 @@ function hides(index: LayerIndex, path: string): boolean {
 
 /** An image's files, out of its layer archives. A layer is read when a question reaches it. */
 export class LayeredFiles implements ImageFiles {
-  readonly #layers: readonly string[];
+  readonly #source: LayerSource;
+  readonly #layers: readonly Descriptor[];
   readonly #signal: AbortSignal | undefined;
   readonly #indexes: (LayerIndex | undefined)[] = [];
 
-  /** `layers` are the paths of the layer blobs, the lowest first. */
-  constructor(layers: readonly string[], signal?: AbortSignal) {
+  /** `layers` are the layers of the image, the lowest first. */
+  constructor(source: LayerSource, layers: readonly Descriptor[], { signal }: LayerOptions = {}) {
+    this.#source = source;
     this.#layers = layers;
     this.#signal = signal;
+  }
+
+  async loader(path: string): Promise<LoaderFacts | undefined> {
+    const data = await this.readFile(path);
+    return data === undefined ? undefined : loaderFacts(data);
+  }
+
+  async digest(path: string): Promise<string | undefined> {
+    const data = await this.readFile(path);
+    return data === undefined ? undefined : sha256(data);
   }
 
   async readFile(path: string): Promise<Buffer | undefined> {
@@ -80,7 +103,9 @@ export class LayeredFiles implements ImageFiles {
   }
 
   async #read(layer: number, wanted: (path: string) => boolean): Promise<LayerIndex> {
-    return indexLayer(this.#layers[layer] ?? '', wanted, this.#signal);
+    const descriptor = this.#layers[layer];
+    if (descriptor === undefined) throw new RangeError(`there is no layer ${layer}`);
+    return indexLayer(await this.#source.openLayer(descriptor), wanted, this.#signal);
   }
 
   async #lookUp(path: string): Promise<Found | undefined> {

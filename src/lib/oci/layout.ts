@@ -3,15 +3,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError, errnoName, fileError } from '../errors.js';
-import {
-  BlobStore,
-  isDescriptor,
-  layoutError,
-  parseJsonObject,
-  writeAside,
-  type Descriptor,
-  type JsonObject,
-} from './blob-store.js';
+import { version } from '../version.js';
+import { BlobStore, layoutError, parseJsonObject, writeAside } from './blob-store.js';
+import { isDescriptor, omit, type Descriptor, type JsonObject } from './descriptor.js';
 
 /** Annotation that holds a tag (image-spec, annotations.md). */
 const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -91,13 +85,12 @@ export class Layout {
   /**
    * Gives an image a tag, in place of the one that had it. index.json is replaced as a whole, and only
    * if nothing else has changed it since it was opened; the blobs that were added are kept from then on.
+   * `isMadeByMpu`: see {@link Layout.isMadeByMpu}.
    */
-  async tag(image: Descriptor, tag: string, version: string): Promise<void> {
-    const annotations: Record<string, string> = { ...image.annotations, [REF_NAME]: tag, [MADE_BY_MPU]: version };
-    const entry: Descriptor = {
-      ...image,
-      annotations: Object.fromEntries(Object.entries(annotations).filter(([name]) => name !== CONTAINERD_NAME)),
-    };
+  async tag(image: Descriptor, tag: string, isMadeByMpu: boolean): Promise<void> {
+    const annotations = omit(image.annotations ?? {}, CONTAINERD_NAME, MADE_BY_MPU);
+    const mark = isMadeByMpu ? { [MADE_BY_MPU]: version } : {};
+    const entry: Descriptor = { ...image, annotations: { ...annotations, [REF_NAME]: tag, ...mark } };
     const manifests = [...this.entries.filter((other) => Layout.tagOf(other) !== tag), entry];
     const path = join(this.directory, 'index.json');
     if (!(await readLayoutFile(this.directory, 'index.json')).equals(this.indexBytes)) {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Injecting the image of a store, by editing it. */
+import { posix } from 'node:path';
+import { throwIfInterrupted } from '../errors.js';
+import { injectionLabels, type InjectOptions, type InjectResult } from '../inject-types.js';
+import { planInjection } from '../injection-plan.js';
+import { packLayer, type LayerEntry } from '../layer.js';
+import { architectureOf, loadLibraries } from '../payload.js';
+import { sameTagError, targetExistsError } from '../target-errors.js';
+import { version } from '../version.js';
+import { sha256, type Descriptor } from './descriptor.js';
+import { addEditedImage, annotationsOf, environmentOf, labelsOf, readImage, type Image } from './image.js';
+import type { ImageStore } from './image-store.js';
+import { LayeredFiles } from './layered-files.js';
+import { UnsupportedPlatform, editPlatforms, type EditedPlatform } from './platforms.js';
+
+/** The entries where they belong in an image in which `/etc` or `/usr/lib` is a link. */
+async function placeEntries(entries: readonly LayerEntry[], files: LayeredFiles): Promise<LayerEntry[]> {
+  const etc = await files.realPath('/etc');
+  const lib = await files.realPath('/usr/lib');
+  return entries.map((entry) => {
+    const path = entry.path.startsWith('etc/')
+      ? posix.join(etc, entry.path.slice('etc'.length))
+      : posix.join(lib, entry.path.slice('usr/lib'.length));
+    return { ...entry, path: path.slice(1) };
+  });
+}
+
+/** Whether an image has exactly this layer, from an injection that is not undone. */
+function hasLayer(image: Image, diffId: string, environment: readonly string[]): boolean {
+  const isSame = environmentOf(image).join('\n') === environment.join('\n');
+  return isSame && labelsOf(image)['dev.mpu.layer'] === diffId && image.diffIds.includes(diffId);
+}
+
+async function injectPlatform(store: ImageStore, descriptor: Descriptor, options: InjectOptions): Promise<EditedPlatform> {
+  throwIfInterrupted(options.signal);
+  const image = await readImage(store, descriptor);
+  const { platform } = image;
+  const architecture = architectureOf(image.architecture);
+  if (image.os !== 'linux' || architecture === undefined) throw new UnsupportedPlatform(platform, store.name, 'inject into');
+  const libraries = await loadLibraries(architecture, options.libraryDirectory);
+  const { readLayers = 'auto', timestamp = 0 } = options;
+  const isRead = readLayers === 'always' || (readLayers === 'auto' && store.isLocal);
+  const files = isRead ? new LayeredFiles(store, image.layers, options) : undefined;
+  if (files !== undefined) options.onProgress?.(`reading ${image.layers.length} layers of ${store.name} (${platform})`);
+  const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
+  if (plan.entries.length === 0) return { platform, descriptor: undefined, sizeAdded: 0 };
+  throwIfInterrupted(options.signal);
+  const entries = files === undefined ? plan.entries : await placeEntries(plan.entries, files);
+  const archive = await packLayer(entries, timestamp);
+  const diffId = sha256(archive);
+  if (files === undefined && hasLayer(image, diffId, plan.environment)) return { platform, descriptor: undefined, sizeAdded: 0 };
+  const marks = injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1);
+  const added = await addEditedImage(store, image, {
+    archive,
+    history: {
+      created: new Date(timestamp * 1000).toISOString(),
+      created_by: `mpu inject (${version})`,
+      comment: `libmpu.so, loaded by ${plan.loadedBy}`,
+    },
+    labels: { ...labelsOf(image), ...marks },
+    environment: plan.environment,
+    annotations: { ...annotationsOf(image.manifest), ...marks },
+  });
+  return { platform, descriptor: added.descriptor, sizeAdded: added.layerSize };
+}
+
+/** Injects the image of a store. Whatever goes wrong, the store is then as it was. */
+export async function injectImage(store: ImageStore, options: InjectOptions): Promise<InjectResult> {
+  const target = store.target({ verb: 'inject', tag: options.tag, output: options.output });
+  if (target.isSource) throw sameTagError(store.name);
+  try {
+    const edited = await editPlatforms(store, {
+      verb: 'inject into',
+      editImage: (descriptor) => injectPlatform(store, descriptor, options),
+      annotations: (index, annotations) => ({ ...annotations, 'dev.mpu.version': version, 'dev.mpu.base': index.digest }),
+    });
+    const result = {
+      source: store.name,
+      store: store.kind,
+      sizeAdded: edited.sizeAdded,
+      platforms: edited.platforms,
+      skippedPlatforms: edited.skipped,
+    };
+    const isNamed = options.tag !== undefined || options.output !== undefined;
+    if (edited.descriptor === undefined && !isNamed) {
+      return { ...result, outcome: 'already-injected', image: store.name, digest: store.descriptor.digest };
+    }
+    const descriptor = edited.descriptor ?? store.descriptor;
+    const existing = await target.existing();
+    const { digest } = descriptor;
+    if (existing?.digest === digest) return { ...result, outcome: 'unchanged', image: target.name, digest, sizeAdded: 0 };
+    if (existing?.isMadeByMpu === false && options.force !== true) throw targetExistsError(target.name, store.name);
+    throwIfInterrupted(options.signal);
+    await target.commit(descriptor, true);
+    return { ...result, outcome: existing === undefined ? 'created' : 'replaced', image: target.name, digest };
+  } finally {
+    await store.takeBack();
+  }
+}
