@@ -11,6 +11,8 @@ interface Flags {
   engine?: EngineName;
   tag?: string;
   force?: boolean;
+  pushTo?: string;
+  plainHttp?: boolean;
   libraryDir?: string;
 }
 
@@ -25,6 +27,8 @@ const EXAMPLES = `
 <image> is
   NAME[:TAG] or an id   an image of docker or podman, whichever has it
   oci:DIR[:TAG]         an image in an OCI layout directory; every platform in it
+  docker://HOST/NAME:TAG  an image in a registry, edited there, with the logins
+                        of docker and podman
 
 If the new name is taken: an image that mpu made is replaced when the source or
 the library has changed since, any other image only with --force.
@@ -33,6 +37,7 @@ Examples:
   mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04
   mpu inject team/train:7 --tag team/train:7-gpu
   mpu inject --engine podman localhost/app
+  mpu inject docker://registry.example/team/train:7
   mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...
 
 Exit codes: 0 done, or nothing to do; 1 failed; 2 usage; 3 no container engine,
@@ -90,6 +95,10 @@ export const registerInject: RegisterCommand = (program, run) => {
     .addOption(
       new Option('-t, --tag <name>', 'name of the new image (default: the name of <image> with -mpu)').env('MPU_TAG'),
     )
+    .addOption(
+      new Option('--push-to <image>', 'docker://HOST/NAME[:TAG] for the new image of a registry').env('MPU_PUSH_TO'),
+    )
+    .addOption(new Option('--plain-http', 'speak to registries without encryption').env('MPU_PLAIN_HTTP'))
     .addOption(new Option('-f, --force', 'replace an image of that name that mpu did not make').env('MPU_FORCE'))
     .addOption(
       new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env(
@@ -109,6 +118,8 @@ export const registerInject: RegisterCommand = (program, run) => {
         },
         ...(flags.engine === undefined ? {} : { engine: flags.engine }),
         ...(flags.tag === undefined ? {} : { tag: flags.tag }),
+        ...(flags.pushTo === undefined ? {} : { pushTo: flags.pushTo }),
+        ...(flags.plainHttp === undefined ? {} : { plainHttp: flags.plainHttp }),
         ...(flags.force === undefined ? {} : { force: flags.force }),
         ...(flags.libraryDir === undefined ? {} : { libraryDirectory: flags.libraryDir }),
         ...(timestamp === undefined ? {} : { timestamp }),

@@ -2,6 +2,7 @@
 /** Names of images. */
 import { ExitCode, MpuError } from './errors.js';
 import type { TargetRequest } from './oci/image-store.js';
+import { REGISTRY_TRANSPORT, parseRegistryReference, type RegistryReference } from './registry/reference.js';
 
 /** An image in a container engine's store. */
 export interface EngineReference {
@@ -23,7 +24,7 @@ export interface LayoutReference {
 }
 
 /** An image outside of container engines. */
-export type StoredReference = LayoutReference;
+export type StoredReference = LayoutReference | RegistryReference;
 
 /** What `mpu inject` takes. */
 export type ImageReference = EngineReference | StoredReference;
@@ -49,7 +50,7 @@ const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 /** Values of org.opencontainers.image.ref.name (image-spec, annotations). */
 const LAYOUT_TAG = /^[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*$/;
 /** Transports of skopeo and others. `docker:TAG` without slashes is an image called docker. */
-const OTHER_TRANSPORT = /^(docker:\/\/|docker-archive:|docker-daemon:|oci-archive:|containers-storage:)/;
+const OTHER_TRANSPORT = /^(docker-archive:|docker-daemon:|oci-archive:|containers-storage:)/;
 
 function invalid(text: string, why: string, next: string): MpuError {
   return new MpuError({
@@ -74,16 +75,17 @@ function parseLayoutReference(text: string): LayoutReference {
 }
 
 /**
- * Parses what a user calls an image: a name or id known to a container engine, or `oci:DIR[:TAG]`,
- * where DIR has no colon. Throws an {@link MpuError} (exit code 2) for anything else.
+ * Parses what a user calls an image: a name or id known to a container engine, `oci:DIR[:TAG]`, where DIR
+ * has no colon, or `docker://HOST/NAME[:TAG][@DIGEST]`. Throws an {@link MpuError} (exit code 2) for anything else.
  */
 export function parseImageReference(text: string): ImageReference {
   if (text.startsWith('oci:')) return parseLayoutReference(text);
+  if (text.startsWith(REGISTRY_TRANSPORT)) return parseRegistryReference(text);
   const transport = OTHER_TRANSPORT.exec(text)?.[1];
   if (transport !== undefined) {
     throw invalid(
       text,
-      `images are taken from docker, podman or an OCI layout, not from ${transport}`,
+      `images are taken from docker, podman, an OCI layout or a registry, not from ${transport}`,
       `skopeo copy ${text} oci:DIR:TAG && mpu inject oci:DIR:TAG`,
     );
   }

@@ -22,3 +22,14 @@ export function targetExistsError(target: string, source: string, verb = 'inject
     next: `mpu ${verb} ${source} --tag OTHER, or with --force to replace it`,
   });
 }
+
+/** A place for the new image that only images of registries can go to. */
+export function pushToError(source: string, pushTo: string): MpuError {
+  return new MpuError({
+    code: 'usage',
+    what: `cannot push what is made of ${source}`,
+    why: '--push-to is for images of registries',
+    next: `leave it out, then: skopeo copy NEW-IMAGE ${pushTo}`,
+    exitCode: ExitCode.usage,
+  });
+}

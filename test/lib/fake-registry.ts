@@ -88,7 +88,7 @@ export class FakeRegistry {
     if (kind === 'manifests') this.#manifest(request, response, repository, name, data);
     else if (kind === 'blobs') this.#blob(request, response, this.blobs.get(`${repository}@${name}`));
     else if (kind === 'blobs/uploads') this.#upload(request, response, repository, name, url.searchParams, data);
-    else response.writeHead(404).end();
+    else response.writeHead(url.pathname === '/v2/' ? 200 : 404).end();
   }
 
   #manifest(request: IncomingMessage, response: ServerResponse, repository: string, name: string, data: Buffer): void {

@@ -13,8 +13,8 @@ export interface RegistrySettings {
   user?: { name: string; password: string };
   /** Tokens of a service instead. */
   token?: { realm: string; service: string; issuer: string; certificate: string };
-  /** Certificate and key files. */
-  tls?: { certificate: string; key: string };
+  /** Certificate and key files, and the authority of clients that alone are let in. */
+  tls?: { certificate: string; key: string; authority?: string };
 }
 
 /** One line of the access log. */
@@ -46,11 +46,12 @@ async function configuration(directory: string, { user, token, tls }: RegistrySe
   } else if (token !== undefined) {
     auth = { auth: { token: { realm: token.realm, service: token.service, issuer: token.issuer, rootcertbundle: token.certificate } } };
   }
+  const clients = tls?.authority === undefined ? {} : { clientcas: [tls.authority] };
   return json({
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: join(directory, 'storage') }, delete: { enabled: true } },
-    http: { addr: '127.0.0.1:0', ...(tls === undefined ? {} : { tls: { certificate: tls.certificate, key: tls.key } }) },
+    http: { addr: '127.0.0.1:0', ...(tls === undefined ? {} : { tls: { certificate: tls.certificate, key: tls.key, ...clients } }) },
     ...auth,
   });
 }

@@ -82,7 +82,7 @@ export async function injectImage(store: ImageStore, options: InjectOptions): Pr
       platforms: edited.platforms,
       skippedPlatforms: edited.skipped,
     };
-    const isNamed = options.tag !== undefined || options.output !== undefined;
+    const isNamed = [options.tag, options.output, options.pushTo].some((name) => name !== undefined);
     if (edited.descriptor === undefined && !isNamed) {
       return { ...result, outcome: 'already-injected', image: store.name, digest: store.descriptor.digest };
     }

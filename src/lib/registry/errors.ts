@@ -133,6 +133,8 @@ export function contentError(what: string, why: string, more: { transient?: bool
 const NOT_TLS = ['EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST'];
 /** Verification results of OpenSSL (tls, "X509 certificate error codes"), and Node's own for a wrong name. */
 const CERTIFICATE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_CA|ERR_TLS_CERT)/;
+/** TLS alerts of a server that wants to know who its client is. */
+const CLIENT_CERTIFICATE = /^ERR_SSL_.*_ALERT_(?:BAD_CERTIFICATE|CERTIFICATE_REQUIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA)$/;
 /** Connections that broke; others may not. A parser error (HPE_) is an answer cut short. */
 const BROKEN = /^(?:ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|ECONNABORTED|HPE_|ERR_STREAM_PREMATURE_CLOSE)/;
 
@@ -156,6 +158,16 @@ export function connectionError(error: unknown, what: string, host: string, sign
       what,
       why: `the certificate of ${host} cannot be trusted: ${messageOf(error)}`,
       next: `put the certificate of its authority into /etc/docker/certs.d/${host}/ca.crt, or name it in NODE_EXTRA_CA_CERTS`,
+      cause: error,
+    });
+  }
+  if (CLIENT_CERTIFICATE.test(name)) {
+    return new RegistryError({
+      code: 'registry-client-certificate',
+      what,
+      why: `${host} lets in only clients with a certificate that it knows`,
+      next: `put it into /etc/docker/certs.d/${host}: client.cert, and client.key`,
+      exitCode: ExitCode.permission,
       cause: error,
     });
   }

@@ -103,7 +103,7 @@ export async function hasManifest({ client, repository }: Repository, digest: st
 }
 
 /**
- * Writes a manifest under its digest, or moves a tag to it. Once it is on its way it is not interrupted, and it is
+ * Writes a manifest under its digest, or moves a tag to it. A tag that is on its way is not interrupted, and it is
  * sent again when the connection breaks: the second time changes nothing.
  */
 export async function putManifest(
@@ -112,16 +112,17 @@ export async function putManifest(
   { data, mediaType, digest }: Manifest,
   what: string,
 ): Promise<void> {
-  const body = { size: data.length, open: () => data };
-  const answer = await withRetries(
-    () =>
-      client.call(
-        { method: 'PUT', at: `manifests/${reference}`, repository, push: true, headers: { 'Content-Type': mediaType }, body, what, uninterrupted: true },
-        [200, 201, 202],
-      ),
-    client.signal,
-    client.onProgress,
-  );
+  const request = {
+    method: 'PUT',
+    at: `manifests/${reference}`,
+    repository,
+    push: true,
+    headers: { 'Content-Type': mediaType },
+    body: { size: data.length, open: () => data },
+    what,
+    uninterrupted: !reference.includes(':'),
+  } as const;
+  const answer = await withRetries(() => client.call(request, [200, 201, 202]), client.signal, client.onProgress);
   answer.resume();
   const given = answer.headers['docker-content-digest'];
   if (given !== undefined && given !== digest) {

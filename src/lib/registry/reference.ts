@@ -51,6 +51,7 @@ function split(name: string): [host: string, rest: string] {
 
 /** Parses `docker://HOST[:PORT]/NAME[:TAG][@DIGEST]`. Throws an {@link MpuError} (exit code 2). */
 export function parseRegistryReference(text: string): RegistryReference {
+  if (!text.startsWith(REGISTRY_TRANSPORT)) throw invalid(text, `a registry's image begins with ${REGISTRY_TRANSPORT}`);
   const [host, rest] = split(text.slice(REGISTRY_TRANSPORT.length));
   const [, name = '', tag, digest] = REST.exec(rest) ?? [];
   const repository = host === DOCKER_HUB && !name.includes('/') ? `library/${name}` : name;
