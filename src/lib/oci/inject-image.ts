@@ -11,7 +11,7 @@ import { version } from '../version.js';
 import { sha256, type Descriptor } from './descriptor.js';
 import { addEditedImage, annotationsOf, environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
-import { LayeredFiles } from './layered-files.js';
+import { LayeredFiles, type LayerOptions } from './layered-files.js';
 import { UnsupportedPlatform, editPlatforms, type EditedPlatform } from './platforms.js';
 
 /** The entries where they belong in an image in which `/etc` or `/usr/lib` is a link. */
@@ -32,6 +32,19 @@ function hasLayer(image: Image, diffId: string, environment: readonly string[]):
   return isSame && labelsOf(image)['dev.mpu.layer'] === diffId && image.diffIds.includes(diffId);
 }
 
+/** Reading layers with a line of progress now and then. */
+export function layerOptions(store: ImageStore, platform: string, options: Pick<InjectOptions, 'signal' | 'onProgress'>): LayerOptions {
+  const { signal, onProgress } = options;
+  let next = 0;
+  const onBytes = (read: number, total: number): void => {
+    if (read < next) return;
+    next = read + total / 100;
+    const [done, all] = [read, total].map((bytes) => (bytes / 1e6).toFixed(0));
+    onProgress?.(`reading the layers of ${store.name} (${platform}): ${done} of ${all} MB`);
+  };
+  return signal === undefined ? { onBytes } : { signal, onBytes };
+}
+
 async function injectPlatform(store: ImageStore, descriptor: Descriptor, options: InjectOptions): Promise<EditedPlatform> {
   throwIfInterrupted(options.signal);
   const image = await readImage(store, descriptor);
@@ -40,16 +53,18 @@ async function injectPlatform(store: ImageStore, descriptor: Descriptor, options
   if (image.os !== 'linux' || architecture === undefined) throw new UnsupportedPlatform(platform, store.name, 'inject into');
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   const { readLayers = 'auto', timestamp = 0 } = options;
+  // What the memo knows is not read: a layer that is missing or cut off is to be found all the same.
+  if (store.isLocal) for (const layer of image.layers) await store.openLayer(layer);
   const isRead = readLayers === 'always' || (readLayers === 'auto' && store.isLocal);
-  const files = isRead ? new LayeredFiles(store, image.layers, options) : undefined;
-  if (files !== undefined) options.onProgress?.(`reading ${image.layers.length} layers of ${store.name} (${platform})`);
+  const files = isRead ? new LayeredFiles(store, image.layers, layerOptions(store, platform, options)) : undefined;
   const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
   if (plan.entries.length === 0) return { platform, descriptor: undefined, sizeAdded: 0 };
-  throwIfInterrupted(options.signal);
+  options.onProgress?.(`adding a layer to ${store.name} (${platform})`);
   const entries = files === undefined ? plan.entries : await placeEntries(plan.entries, files);
   const archive = await packLayer(entries, timestamp);
   const diffId = sha256(archive);
   if (files === undefined && hasLayer(image, diffId, plan.environment)) return { platform, descriptor: undefined, sizeAdded: 0 };
+  throwIfInterrupted(options.signal);
   const marks = injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1);
   const added = await addEditedImage(store, image, {
     archive,
