@@ -30,8 +30,8 @@ export interface TestRegistry {
   host: string;
   directory: string;
   /** What was asked since the last call, but for what was not answered yet. */
-  requests(): Promise<LoggedRequest[]>;
-  stop(): Promise<void>;
+  requests: () => Promise<LoggedRequest[]>;
+  stop: () => Promise<void>;
 }
 
 const json = (value: unknown): string => JSON.stringify(value);
