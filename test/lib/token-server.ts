@@ -14,12 +14,12 @@ export interface Certificate {
   key: string;
 }
 
-/** Makes a key and a certificate for 127.0.0.1. */
-export async function makeCertificate(directory: string, name: string): Promise<Certificate> {
+/** Makes a key and a certificate for `subject`. */
+export async function makeCertificate(directory: string, name: string, subject = 'IP:127.0.0.1'): Promise<Certificate> {
   const made = { certificate: join(directory, `${name}.crt`), key: join(directory, `${name}.key`) };
   await check('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', made.key, '-out', made.certificate],
+    ...['-addext', `subjectAltName=${subject}`, '-keyout', made.key, '-out', made.certificate],
   ]);
   return made;
 }

@@ -46,7 +46,7 @@ export class RegistryStore implements ImageStore {
 
   /** Finds an image; its layers are not read. */
   static async open(reference: RegistryReference, options: RegistryOptions): Promise<RegistryStore> {
-    const transport = new Transport({ env: options.env });
+    const transport = new Transport({ env: options.env, signal: options.signal });
     const source = { client: new RegistryClient(reference.host, { ...options, transport }), repository: reference.repository };
     options.onProgress?.(`reading the manifest of ${reference.text}`);
     const manifest = await readManifest(source, reference.digest ?? reference.tag ?? '', `cannot read ${reference.text}`);

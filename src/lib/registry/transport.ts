@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Requests over HTTP and HTTPS, one at a time: no authorization, no redirects, no retries. */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { version } from '../version.js';
 import { trustFor } from './certificates.js';
 import { connectionError, contentError } from './errors.js';
+import { TunnelAgent, proxyFor, proxyHeaders } from './proxy.js';
 
 /** What is sent along, of a known size. It is opened again when the request has to be sent again. */
 export interface RequestBody {
@@ -31,20 +32,29 @@ export interface TransportOptions {
   env: NodeJS.ProcessEnv;
   /** Milliseconds without a byte after which a connection counts as broken. */
   idleTimeout?: number;
+  signal?: AbortSignal | undefined;
 }
 
 const IDLE_TIMEOUT = 60_000;
 const USER_AGENT = `mpu/${version}`;
 
+/** A request without encryption is given to the proxy as a whole. */
+function throughProxy(url: URL, proxy: URL): RequestOptions {
+  const { protocol, hostname, port } = proxy;
+  return { protocol, hostname, port, path: url.href, headers: { Host: url.host, ...proxyHeaders(proxy) }, agent: false };
+}
+
 /** Connections to any number of hosts, kept open between requests. */
 export class Transport {
   readonly #env: NodeJS.ProcessEnv;
+  readonly #signal: AbortSignal | undefined;
   readonly #idleTimeout: number;
   readonly #plain = new HttpAgent({ keepAlive: true });
   readonly #encrypted = new Map<string, Promise<HttpsAgent>>();
 
   constructor(options: TransportOptions) {
     this.#env = options.env;
+    this.#signal = options.signal;
     this.#idleTimeout = options.idleTimeout ?? IDLE_TIMEOUT;
   }
 
@@ -52,24 +62,26 @@ export class Transport {
   async send(request: TransportRequest): Promise<IncomingMessage> {
     const { url, what, signal } = request;
     try {
-      const agent = url.protocol === 'https:' ? await this.#agentFor(url.host) : this.#plain;
-      return await this.#exchange(request, agent);
+      if (url.protocol === 'https:') return await this.#exchange(request, { agent: await this.#agentFor(url) });
+      const proxy = proxyFor(url, this.#env);
+      return await this.#exchange(request, proxy === undefined ? { agent: this.#plain } : throughProxy(url, proxy));
     } catch (error) {
       throw connectionError(error, what, url.host, signal);
     }
   }
 
-  async #exchange(request: TransportRequest, agent: HttpAgent | HttpsAgent): Promise<IncomingMessage> {
+  async #exchange(request: TransportRequest, { headers: added, ...way }: RequestOptions): Promise<IncomingMessage> {
     const { method, url, body, signal } = request;
     const content = body?.open();
     const headers = {
       'User-Agent': USER_AGENT,
       ...(body === undefined ? {} : { 'Content-Length': body.size }),
       ...request.headers,
+      ...(added as OutgoingHttpHeaders | undefined),
     };
     return new Promise((resolve, reject) => {
-      const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-      const outgoing = send(url, { method, headers, agent, ...(signal === undefined ? {} : { signal }) });
+      const send = (way.protocol ?? url.protocol) === 'https:' ? httpsRequest : httpRequest;
+      const outgoing = send(url, { method, headers, ...way, ...(signal === undefined ? {} : { signal }) });
       outgoing.setTimeout(this.#idleTimeout, () => {
         const stalled = new Error(`no answer for ${this.#idleTimeout / 1000} s`);
         outgoing.destroy(Object.assign(stalled, { code: 'ETIMEDOUT' }));
@@ -85,11 +97,16 @@ export class Transport {
     });
   }
 
-  #agentFor(host: string): Promise<HttpsAgent> {
-    const known = this.#encrypted.get(host);
+  #agentFor(url: URL): Promise<HttpsAgent> {
+    const known = this.#encrypted.get(url.host);
     if (known !== undefined) return known;
-    const agent = trustFor(host, this.#env).then((secureContext) => new HttpsAgent({ keepAlive: true, secureContext }));
-    this.#encrypted.set(host, agent);
+    const proxy = proxyFor(url, this.#env);
+    const agent = trustFor(url.host, this.#env).then((secureContext) => {
+      const settings = { keepAlive: true, secureContext };
+      if (proxy === undefined) return new HttpsAgent(settings);
+      return new TunnelAgent(proxy, settings, { timeout: this.#idleTimeout, signal: this.#signal });
+    });
+    this.#encrypted.set(url.host, agent);
     return agent;
   }
 }

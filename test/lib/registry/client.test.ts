@@ -230,6 +230,15 @@ await t.test('blobs in one request are refused: in pieces', async (t) => {
     const pieces = registry.seen.filter(({ method }) => method === 'PATCH').map(({ size }) => size);
     t.same(pieces, [8 * 1024 * 1024, 8 * 1024 * 1024, 4 * 1024 * 1024 + 7]);
   }
+  const early = await start(t);
+  early.registry.misbehave = (request, response) => {
+    if (request.method !== 'PUT' || request.headers['content-length'] === '0') return false;
+    response.writeHead(413).end('too much');
+    return true;
+  };
+  await pushBlob(early.place, source, WHAT);
+  t.ok(early.registry.blobs.get(`a@${source.digest}`)?.equals(large), 'refused before it was read');
+
   const { registry, place } = await start(t);
   registry.misbehave = (request, response) => {
     if (request.method !== 'PUT') return false;
