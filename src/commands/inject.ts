@@ -3,13 +3,15 @@
 import { Option } from 'commander';
 import { ExitCode, MpuError } from '../lib/errors.js';
 import { inject } from '../lib/inject.js';
-import type { EngineName, InjectOptions, InjectResult } from '../lib/inject-types.js';
+import type { EngineName, InjectOptions, InjectResult, ReadLayers } from '../lib/inject-types.js';
 import type { Output } from '../lib/output.js';
 import type { RegisterCommand } from './command.js';
 
 interface Flags {
   engine?: EngineName;
   tag?: string;
+  output?: string;
+  readLayers?: ReadLayers;
   force?: boolean;
   pushTo?: string;
   plainHttp?: boolean;
@@ -20,13 +22,16 @@ const DESCRIPTION = `Make an image in which every program sees its own GPU proce
 
 The new image is the old one with one layer more: libmpu.so, and the line in
 /etc/ld.so.preload that loads it. A preload file that is there is kept and
-extended. The source image is never changed, and injecting an injected image
-does nothing.`;
+extended. An image built on musl gets LD_PRELOAD in its Env instead. The source
+image is never changed, and injecting an injected image does nothing.`;
 
 const EXAMPLES = `
 <image> is
   NAME[:TAG] or an id   an image of docker or podman, whichever has it
   oci:DIR[:TAG]         an image in an OCI layout directory; every platform in it
+  oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]
+                        an image in a tar archive; the new one goes to an
+                        archive of its own, FILE with -mpu unless --output
   docker://HOST/NAME:TAG  an image in a registry, edited there, with the logins
                         of docker and podman
 
@@ -37,6 +42,7 @@ Examples:
   mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04
   mpu inject team/train:7 --tag team/train:7-gpu
   mpu inject --engine podman localhost/app
+  mpu inject docker-archive:train.tar && docker load --input train-mpu.tar
   mpu inject docker://registry.example/team/train:7
   mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...
 
@@ -70,14 +76,18 @@ const HEADLINES: Record<InjectResult['outcome'], (result: InjectResult) => strin
   'already-injected': () => 'unchanged: it has libmpu.so already',
 };
 
+/** Whether `digest` is what docker and podman call the id of an image. */
+const hasId = ({ store }: InjectResult): boolean => ['docker', 'podman', 'docker-archive'].includes(store);
+
 function describe(result: InjectResult, output: Output): string {
   const lines = [
     output.style('bold', result.image),
     `  ${HEADLINES[result.outcome](result)}`,
-    `  ${result.store === 'oci' ? 'digest:   ' : 'id:       '} ${result.digest}`,
+    `  ${hasId(result) ? 'id:       ' : 'digest:   '} ${result.digest}`,
     `  added:     ${result.sizeAdded === 0 ? 'nothing' : `${formatSize(result.sizeAdded)}, in one layer`}`,
     `  platforms: ${result.platforms.join(', ')}`,
   ];
+  lines.push(`  loaded by: ${result.loadedBy.join(', ')}`);
   if (result.skippedPlatforms.length > 0) lines.push(`  left as is: ${result.skippedPlatforms.join(', ')}`);
   return lines.join('\n');
 }
@@ -94,6 +104,15 @@ export const registerInject: RegisterCommand = (program, run) => {
     )
     .addOption(
       new Option('-t, --tag <name>', 'name of the new image (default: the name of <image> with -mpu)').env('MPU_TAG'),
+    )
+    .addOption(new Option('-o, --output <file>', 'archive that the new image goes to').env('MPU_OUTPUT'))
+    .addOption(
+      new Option(
+        '--read-layers <when>',
+        'whether layers are read to see what is in the image: auto reads those on this machine; without, LD_PRELOAD loads the library',
+      )
+        .choices(['auto', 'always', 'never'])
+        .env('MPU_READ_LAYERS'),
     )
     .addOption(
       new Option('--push-to <image>', 'docker://HOST/NAME[:TAG] for the new image of a registry').env('MPU_PUSH_TO'),
@@ -118,6 +137,8 @@ export const registerInject: RegisterCommand = (program, run) => {
         },
         ...(flags.engine === undefined ? {} : { engine: flags.engine }),
         ...(flags.tag === undefined ? {} : { tag: flags.tag }),
+        ...(flags.output === undefined ? {} : { output: flags.output }),
+        ...(flags.readLayers === undefined ? {} : { readLayers: flags.readLayers }),
         ...(flags.pushTo === undefined ? {} : { pushTo: flags.pushTo }),
         ...(flags.plainHttp === undefined ? {} : { plainHttp: flags.plainHttp }),
         ...(flags.force === undefined ? {} : { force: flags.force }),

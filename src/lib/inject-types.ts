@@ -70,6 +70,8 @@ export interface InjectResult {
   platforms: string[];
   /** Platforms of a multi-platform image that were left as they are, for want of a library. */
   skippedPlatforms: string[];
+  /** What loads the library: `/etc/ld.so.preload`, `LD_PRELOAD` or, in an image of several platforms, both. */
+  loadedBy: string[];
 }
 
 /** Labels of an injected image. */

@@ -6,16 +6,19 @@ import type { InjectOptions, InjectResult } from './inject-types.js';
 import { injectImage } from './oci/inject-image.js';
 import { openStore } from './oci/open-store.js';
 import { parseImageReference } from './reference.js';
-import { pushToError } from './target-errors.js';
+import { outputError, pushToError } from './target-errors.js';
 
 /**
  * Makes a new image out of `image`, with one layer more: libmpu.so, and its line in /etc/ld.so.preload.
- * `image` is `NAME[:TAG]` or an id in docker or podman, `oci:DIR[:TAG]` or `docker://HOST/NAME[:TAG]`. An image that has the
+ * `image` is `NAME[:TAG]` or an id in docker or podman, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+ * `docker-archive:FILE[:NAME:TAG]` or `docker://HOST/NAME[:TAG]`. An image that has the
  * library already is left alone. The source never changes. Rejects with an {@link MpuError}; nothing is
  * left behind then.
  */
 export async function inject(image: string, options: InjectOptions = {}): Promise<InjectResult> {
   const reference = parseImageReference(image);
+  const isArchive = reference.kind === 'oci-archive' || reference.kind === 'docker-archive';
+  if (options.output !== undefined && !isArchive) throw outputError(image);
   if (options.pushTo !== undefined && reference.kind !== 'registry') throw pushToError(image, options.pushTo);
   if (reference.kind === 'engine') return injectEngineImage(reference, options);
   if (options.engine !== undefined) {

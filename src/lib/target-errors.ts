@@ -23,6 +23,17 @@ export function targetExistsError(target: string, source: string, verb = 'inject
   });
 }
 
+/** An archive was named for an image that lies in none. */
+export function outputError(source: string): MpuError {
+  return new MpuError({
+    code: 'usage',
+    what: `cannot write the new image of ${source} to an archive`,
+    why: '--output is for images that come out of archives',
+    next: 'leave out --output, or name the new image with --tag',
+    exitCode: ExitCode.usage,
+  });
+}
+
 /** A place for the new image that only images of registries can go to. */
 export function pushToError(source: string, pushTo: string): MpuError {
   return new MpuError({

@@ -9,7 +9,7 @@ import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
 import { lacking } from '../lib/engines.js';
 import { check, checkout, mpu } from '../lib/mpu.js';
 import { document, home, inspect, pushImage, rawManifest, registry, scratch, skopeo } from '../lib/registry-images.js';
-import { writeStandInLibraries } from '../lib/tiny-layout.js';
+import { TinyLayout, writeStandInLibraries } from '../lib/tiny-layout.js';
 
 const skip = await lacking(['docker-registry', 'skopeo']);
 const digestOf = (data: string): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
@@ -22,7 +22,7 @@ await t.test('an image gets a layer; those that are there stay where they are', 
   const before = await rawManifest(source);
   await requests();
   const ended = await mpu(['inject', source, '--json'], { env });
-  t.match(ended, { status: 0, stderr: '' });
+  t.match(ended, { status: 0, stderr: /^.*LD_PRELOAD.*\n$/ }, 'it says that it did not look');
   const result = document(ended);
   t.match(result, { outcome: 'created', image: `docker://${host}/team/app:1-mpu`, platforms: ['linux/amd64'], skippedPlatforms: [] });
 
@@ -60,6 +60,18 @@ await t.test('an image gets a layer; those that are there stay where they are', 
     t.match(document(refused), { error: { code: 'target-exists' } });
     t.equal(await rawManifest(`docker://${host}/team/app:taken`), before);
     t.match(document(await mpu(['inject', source, '--tag', 'taken', '--json', '--force'], { env })), { outcome: 'replaced' });
+  });
+
+  await t.test('something else that has the name', async (t) => {
+    const chart = join(await scratch(t), 'chart');
+    const layout = new TinyLayout(chart);
+    const config = await layout.blob({}, 'application/vnd.cncf.helm.config.v1+json');
+    const type = 'application/vnd.oci.image.manifest.v1+json';
+    const manifest = await layout.blob({ schemaVersion: 2, mediaType: type, config, layers: [] }, type);
+    await layout.finish({ ...manifest, annotations: { 'org.opencontainers.image.ref.name': '1' } });
+    await skopeo('copy', '--quiet', '--dest-tls-verify=false', `oci:${chart}:1`, `docker://${host}/team/app:chart`);
+    const refused = await mpu(['inject', source, '--tag', 'chart', '--json'], { env });
+    t.match(document(refused), { error: { code: 'target-exists' } });
   });
 
   await t.test('by digest', async (t) => {

@@ -26,7 +26,7 @@ await t.test('podman pushes, mpu injects, podman pulls and runs', { skip }, asyn
   await requests();
 
   const injected = await mpu(['inject', `docker://${host}/debian:1`, '--json'], { env });
-  t.match(injected, { status: 0, stderr: '' }, "with podman's login");
+  t.match(injected, { status: 0 }, "with podman's login");
   const { sizeAdded } = JSON.parse(injected.stdout) as { sizeAdded: number };
   t.ok(sizeAdded > 0 && sizeAdded < 64 * 1024, `${sizeAdded} bytes`);
   const base = (await requests()).filter(({ method, path }) => method === 'GET' && path.includes('/blobs/'));

@@ -177,7 +177,7 @@ export async function injectEngineImage(reference: EngineReference, options: Inj
   const architecture = architectureOf(image.architecture) ?? 'x86_64';
   const known = knownName(reference, image);
   const platforms = [[image.os, image.architecture, image.variant].filter(Boolean).join('/')];
-  const common = { source: reference.text, store: engine.name, platforms, skippedPlatforms: [] };
+  const common = { source: reference.text, store: engine.name, platforms, skippedPlatforms: [], loadedBy: [PRELOAD_FILE] };
 
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   throwIfInterrupted(options.signal);
@@ -194,7 +194,7 @@ export async function injectEngineImage(reference: EngineReference, options: Inj
     return { ...common, outcome: 'already-injected', image: sourceName, digest: image.id, sizeAdded: 0 };
   }
 
-  const target = engineTarget(reference, known, options.tag);
+  const target = engineTarget(reference, known, { verb: 'inject', tag: options.tag });
   if (image.names.some((name) => canonicalName(name) === canonicalName(target))) {
     if (entries.length === 0) return { ...common, outcome: 'unchanged', image: target, digest: image.id, sizeAdded: 0 };
     throw sameTagError(target);

@@ -5,13 +5,16 @@ import { join } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
 import { MAX_JSON_SIZE, isJsonObject, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 
+/** What a layout lies in, as image names begin: a directory or a tar archive of one. */
+export type LayoutTransport = 'oci' | 'oci-archive';
+
 /** The error of a layout whose contents are not what the specification says. */
-export function layoutError(directory: string, why: string, cause?: unknown): MpuError {
+export function layoutError(place: string, why: string, cause?: unknown, transport: LayoutTransport = 'oci'): MpuError {
   return new MpuError({
     code: 'layout-invalid',
-    what: `${directory} is no usable OCI layout`,
+    what: `${place} is no usable OCI layout`,
     why,
-    next: `make it again, e.g. skopeo copy docker://IMAGE oci:${directory}:TAG`,
+    next: `make it again, e.g. skopeo copy docker://IMAGE ${transport}:${place}:TAG`,
     cause,
   });
 }
@@ -52,7 +55,7 @@ export class BlobStore {
       throw fileError(error, `cannot read ${path}`);
     }
     if (!matchesDigest(data, digest)) throw layoutError(this.directory, `the blob ${digest} is damaged`);
-    return parseJsonObject(data, this.directory, `the blob ${digest}`);
+    return parseJsonObject(data, `the blob ${digest}`, (why, cause) => layoutError(this.directory, why, cause));
   }
 
   /** Adds a blob, unless it is there; returns its descriptor. */
@@ -77,15 +80,19 @@ export class BlobStore {
   }
 }
 
-/** Parses a JSON object out of a layout's file; `what` names it in errors. */
-export function parseJsonObject(data: Buffer, directory: string, what: string): JsonObject {
+/** Parses a JSON object out of a layout's file; `what` names it for `invalid`, which makes the error. */
+export function parseJsonObject(
+  data: Buffer,
+  what: string,
+  invalid: (why: string, cause?: unknown) => MpuError,
+): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(data.toString());
   } catch (error) {
-    throw layoutError(directory, `${what} is no JSON`, error);
+    throw invalid(`${what} is no JSON`, error);
   }
-  if (!isJsonObject(value)) throw layoutError(directory, `${what} is no JSON object`);
+  if (!isJsonObject(value)) throw invalid(`${what} is no JSON object`);
   return value;
 }
 

@@ -30,9 +30,22 @@ export interface TargetRequest {
   output?: string | undefined;
 }
 
+/** How a store is opened. */
+export interface StoreOptions {
+  /** Stops what takes long. */
+  signal?: AbortSignal | undefined;
+  /** Told what is being done. */
+  onProgress?: ((line: string) => void) | undefined;
+  /** `docker://HOST/NAME[:TAG]` for the new image of a registry. */
+  pushTo?: string | undefined;
+  /** Whether registries are spoken to without TLS. Default false. */
+  plainHttp?: boolean | undefined;
+}
+
 /** What a name stands for. */
 export interface ExistingImage {
-  digest: string;
+  /** Undefined when the name stands for something else than one image. */
+  digest: string | undefined;
   isMadeByMpu: boolean;
 }
 

@@ -6,6 +6,7 @@ import { injectionLabels, type InjectOptions, type InjectResult } from '../injec
 import { planInjection } from '../injection-plan.js';
 import { packLayer, type LayerEntry } from '../layer.js';
 import { architectureOf, loadLibraries } from '../payload.js';
+import { PRELOAD_FILE, PRELOAD_VARIABLE } from '../preload-file.js';
 import { sameTagError, targetExistsError } from '../target-errors.js';
 import { version } from '../version.js';
 import { sha256, type Descriptor } from './descriptor.js';
@@ -45,25 +46,40 @@ export function layerOptions(store: ImageStore, platform: string, options: Pick<
   return signal === undefined ? { onBytes } : { signal, onBytes };
 }
 
-async function injectPlatform(store: ImageStore, descriptor: Descriptor, options: InjectOptions): Promise<EditedPlatform> {
+/** Whether the layers of a store's image may be read. */
+export function isRead(store: ImageStore, { readLayers = 'auto' }: Pick<InjectOptions, 'readLayers'>): boolean {
+  return readLayers === 'always' || (readLayers === 'auto' && store.isLocal);
+}
+
+function unreadNotice({ name }: ImageStore): string {
+  return `the layers of ${name} were not read, so ${PRELOAD_VARIABLE} in its Env loads the library; for ${PRELOAD_FILE} instead: --read-layers always`;
+}
+
+async function injectPlatform(
+  store: ImageStore,
+  descriptor: Descriptor,
+  options: InjectOptions,
+  loadedBy: Set<string>,
+): Promise<EditedPlatform> {
   throwIfInterrupted(options.signal);
   const image = await readImage(store, descriptor);
   const { platform } = image;
   const architecture = architectureOf(image.architecture);
   if (image.os !== 'linux' || architecture === undefined) throw new UnsupportedPlatform(platform, store.name, 'inject into');
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
-  const { readLayers = 'auto', timestamp = 0 } = options;
+  const { timestamp = 0 } = options;
   // What the memo knows is not read: a layer that is missing or cut off is to be found all the same.
   if (store.isLocal) for (const layer of image.layers) await store.openLayer(layer);
-  const isRead = readLayers === 'always' || (readLayers === 'auto' && store.isLocal);
-  const files = isRead ? new LayeredFiles(store, image.layers, layerOptions(store, platform, options)) : undefined;
+  const files = isRead(store, options) ? new LayeredFiles(store, image.layers, layerOptions(store, platform, options)) : undefined;
   const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
+  loadedBy.add(plan.loadedBy);
   if (plan.entries.length === 0) return { platform, descriptor: undefined, sizeAdded: 0 };
   options.onProgress?.(`adding a layer to ${store.name} (${platform})`);
   const entries = files === undefined ? plan.entries : await placeEntries(plan.entries, files);
   const archive = await packLayer(entries, timestamp);
   const diffId = sha256(archive);
-  if (files === undefined && hasLayer(image, diffId, plan.environment)) return { platform, descriptor: undefined, sizeAdded: 0 };
+  const isPresent = files === undefined && hasLayer(image, diffId, plan.environment);
+  if (isPresent) return { platform, descriptor: undefined, sizeAdded: 0 };
   throwIfInterrupted(options.signal);
   const marks = injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1);
   const added = await addEditedImage(store, image, {
@@ -84,10 +100,11 @@ async function injectPlatform(store: ImageStore, descriptor: Descriptor, options
 export async function injectImage(store: ImageStore, options: InjectOptions): Promise<InjectResult> {
   const target = store.target({ verb: 'inject', tag: options.tag, output: options.output });
   if (target.isSource) throw sameTagError(store.name);
+  const loadedBy = new Set<string>();
   try {
     const edited = await editPlatforms(store, {
       verb: 'inject into',
-      editImage: (descriptor) => injectPlatform(store, descriptor, options),
+      editImage: (descriptor) => injectPlatform(store, descriptor, options, loadedBy),
       annotations: (index, annotations) => ({ ...annotations, 'dev.mpu.version': version, 'dev.mpu.base': index.digest }),
     });
     const result = {
@@ -96,6 +113,7 @@ export async function injectImage(store: ImageStore, options: InjectOptions): Pr
       sizeAdded: edited.sizeAdded,
       platforms: edited.platforms,
       skippedPlatforms: edited.skipped,
+      loadedBy: [...loadedBy],
     };
     const isNamed = [options.tag, options.output, options.pushTo].some((name) => name !== undefined);
     if (edited.descriptor === undefined && !isNamed) {
@@ -108,6 +126,7 @@ export async function injectImage(store: ImageStore, options: InjectOptions): Pr
     if (existing?.isMadeByMpu === false && options.force !== true) throw targetExistsError(target.name, store.name);
     throwIfInterrupted(options.signal);
     await target.commit(descriptor, true);
+    if (edited.descriptor !== undefined && !isRead(store, options)) options.onNotice?.(unreadNotice(store));
     return { ...result, outcome: existing === undefined ? 'created' : 'replaced', image: target.name, digest };
   } finally {
     await store.takeBack();

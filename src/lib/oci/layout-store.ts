@@ -6,6 +6,7 @@ import { layoutTarget, type LayoutReference } from '../reference.js';
 import { layoutError } from './blob-store.js';
 import type { Descriptor, JsonObject } from './descriptor.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, TargetRequest } from './image-store.js';
+import { entryOf, isMadeByMpu, tagOf } from './layout-index.js';
 import { Layout } from './layout.js';
 
 /** The image that a reference names in an OCI layout. */
@@ -23,11 +24,11 @@ export class LayoutStore implements ImageStore {
   /** Opens a layout and finds the image in it. */
   static async open(reference: LayoutReference): Promise<LayoutStore> {
     const layout = await Layout.open(reference.directory);
-    return new LayoutStore(reference, layout, layout.select(reference.tag));
+    return new LayoutStore(reference, layout, layout.index.select(reference.tag));
   }
 
   get name(): string {
-    return this.#nameOf(Layout.tagOf(this.descriptor));
+    return this.#nameOf(tagOf(this.descriptor));
   }
 
   invalid(why: string, cause?: unknown): MpuError {
@@ -60,17 +61,17 @@ export class LayoutStore implements ImageStore {
   }
 
   target(request: TargetRequest): ImageTarget {
-    const current = Layout.tagOf(this.descriptor);
+    const current = tagOf(this.descriptor);
     const tag = layoutTarget(this.reference, current ?? 'latest', request);
     const { layout } = this;
     return {
       name: this.#nameOf(tag),
       isSource: tag === current,
       async existing(): Promise<ExistingImage | undefined> {
-        const entry = layout.find(tag);
-        return Promise.resolve(entry && { digest: entry.digest, isMadeByMpu: Layout.isMadeByMpu(entry) });
+        const entry = layout.index.find(tag);
+        return Promise.resolve(entry && { digest: entry.digest, isMadeByMpu: isMadeByMpu(entry) });
       },
-      commit: (image, isInjected) => layout.tag(image, tag, isInjected),
+      commit: (image, isInjected) => layout.add(entryOf(image, tag, isInjected)),
     };
   }
 

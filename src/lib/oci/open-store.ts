@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Opening the place that an image lies in. */
-import type { InjectOptions } from '../inject-types.js';
 import type { StoredReference } from '../reference.js';
 import { parseRegistryReference } from '../registry/reference.js';
 import { RegistryStore } from '../registry/store.js';
-import type { ImageStore } from './image-store.js';
+import { DockerArchiveStore } from './docker-archive-store.js';
+import type { ImageStore, StoreOptions } from './image-store.js';
 import { LayoutStore } from './layout-store.js';
-
-/** How places are opened. */
-export type OpenOptions = Pick<InjectOptions, 'pushTo' | 'plainHttp' | 'signal' | 'onProgress'>;
+import { OciArchiveStore } from './oci-archive-store.js';
 
 /** Opens the image that a reference names outside of container engines. */
-export async function openStore(reference: StoredReference, options: OpenOptions = {}): Promise<ImageStore> {
-  const { pushTo, plainHttp = false, signal, onProgress } = options;
-  if (reference.kind === 'registry') {
-    const target = pushTo === undefined ? undefined : parseRegistryReference(pushTo);
-    return RegistryStore.open(reference, { pushTo: target, plainHttp, env: process.env, signal, onProgress });
+export async function openStore(reference: StoredReference, options: StoreOptions): Promise<ImageStore> {
+  switch (reference.kind) {
+    case 'oci':
+      return LayoutStore.open(reference);
+    case 'oci-archive':
+      return OciArchiveStore.open(reference, options);
+    case 'docker-archive':
+      return DockerArchiveStore.open(reference, options);
+    case 'registry': {
+      const { pushTo, plainHttp = false, signal, onProgress } = options;
+      const target = pushTo === undefined ? undefined : parseRegistryReference(pushTo);
+      return RegistryStore.open(reference, { pushTo: target, plainHttp, env: process.env, signal, onProgress });
+    }
   }
-  return LayoutStore.open(reference);
 }

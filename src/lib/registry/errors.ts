@@ -11,6 +11,11 @@ export class RegistryError extends MpuError {
   /** Seconds that the registry wants to be left alone. */
   readonly retryAfter: number | undefined;
 
+  /** Whether it is about what the registry keeps, and not about the registry or the way to it. */
+  get isContent(): boolean {
+    return this.code === 'registry-content' || this.code === 'registry-manifest-type';
+  }
+
   constructor(parts: MpuErrorParts & { status?: number; transient?: boolean; retryAfter?: number | undefined }) {
     super(parts);
     this.status = parts.status;

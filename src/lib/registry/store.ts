@@ -8,7 +8,7 @@ import { annotationsOf, labelsOf, readImage } from '../oci/image.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, TargetRequest } from '../oci/image-store.js';
 import { RegistryClient, type ClientOptions, type Repository } from './client.js';
 import { hasBlob, readBlob } from './download.js';
-import { contentError, type RegistryError } from './errors.js';
+import { RegistryError, contentError } from './errors.js';
 import { findManifest, hasManifest, isManifestType, readManifest, type Manifest } from './manifests.js';
 import { registryName, type RegistryReference } from './reference.js';
 import { registryTarget } from './target-name.js';
@@ -122,10 +122,18 @@ export class RegistryStore implements ImageStore {
 
   /** What has the tag of the new image now. Asked with the right to write, so that a missing one is told early. */
   async #existing(place: RegistryReference, to: Repository, tag: string): Promise<ExistingImage | undefined> {
-    const found = await findManifest(to, tag, `cannot write ${registryName(place, tag)}`);
-    if (found === undefined) return undefined;
-    const store = new RegistryStore({ ...place, tag }, to, found, this.options, this.transport);
-    return { digest: found.digest, isMadeByMpu: await store.#isMadeByMpu() };
+    let digest: string | undefined;
+    try {
+      const found = await findManifest(to, tag, `cannot write ${registryName(place, tag)}`);
+      if (found === undefined) return undefined;
+      digest = found.digest;
+      const store = new RegistryStore({ ...place, tag }, to, found, this.options, this.transport);
+      return { digest, isMadeByMpu: await store.#isMadeByMpu() };
+    } catch (error) {
+      // Registries keep other things than images, too.
+      if (!(error instanceof RegistryError) || !error.isContent) throw error;
+      return { digest, isMadeByMpu: false };
+    }
   }
 
   /** Whether mpu made this image, and not somebody else from one that mpu made. */
