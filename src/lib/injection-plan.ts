@@ -12,7 +12,14 @@ import {
   type Architecture,
   type Libraries,
 } from './payload.js';
-import { LIBRARY_ROOT, PRELOAD_FILE, PRELOAD_VARIABLE, addPreloadEntry, addPreloadVariable } from './preload-file.js';
+import {
+  LIBRARY_ROOT,
+  PRELOAD_FILE,
+  PRELOAD_VARIABLE,
+  addPreloadEntry,
+  addPreloadVariable,
+  hasPreloadVariable,
+} from './preload-file.js';
 
 /** Read access to the files of an image, as a container of it would see them. Symbolic links are followed within the image. */
 export interface ImageFiles {
@@ -88,12 +95,12 @@ async function hasLibraries(files: ImageFiles, paths: Record<string, Buffer>): P
   return true;
 }
 
-/** A plan to load by LD_PRELOAD: for musl, which has no other way, and for images that are not looked at. */
+/** A plan to load by LD_PRELOAD. */
 async function planVariable({ files, architecture, environment }: PlannedImage, libraries: Libraries): Promise<InjectionPlan> {
-  const wanted = addPreloadVariable(environment);
-  const plan = { loadedBy: PRELOAD_VARIABLE, environment: wanted } as const;
+  const plan = { loadedBy: PRELOAD_VARIABLE, environment: addPreloadVariable(environment) } as const;
   const paths = { [`${LIBRARY_ROOT}/$LIB/libmpu.so`]: libraryOf(libraries, architecture) };
-  if (wanted === environment && files !== undefined && (await hasLibraries(files, paths))) return { ...plan, entries: [] };
+  const isThere = files !== undefined && hasPreloadVariable(environment) && (await hasLibraries(files, paths));
+  if (isThere) return { ...plan, entries: [] };
   return { ...plan, entries: variableEntries(architecture, libraries) };
 }
 
@@ -105,7 +112,8 @@ export async function planInjection(image: PlannedImage, libraries: Libraries): 
   const { files, architecture, environment } = image;
   if (files === undefined) return planVariable(image, libraries);
   const libc = await findLibC(files, architecture, image.name);
-  if (libc.name === 'musl') return planVariable(image, libraries);
+  // An image that LD_PRELOAD was added to before stays one of that kind.
+  if (libc.name === 'musl' || hasPreloadVariable(environment)) return planVariable(image, libraries);
   const plan = { loadedBy: PRELOAD_FILE, environment } as const;
   const places = libraryPlaces(architecture, libc.libraryDirectory);
   const paths = Object.entries(places).map(

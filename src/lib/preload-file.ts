@@ -34,6 +34,23 @@ export function addPreloadEntry(existing: Buffer | undefined): Buffer {
   return Buffer.from(`${content}${separator}${PRELOAD_ENTRY}\n`, 'latin1');
 }
 
+/**
+ * A preload file without mpu's entry, however often it is there; undefined when nothing else is left.
+ * Everything else stays, byte for byte.
+ */
+export function removePreloadEntry(existing: Buffer): Buffer | undefined {
+  const lines = existing.toString('latin1').split(/(?<=\n)/);
+  const kept = lines.map((line) => {
+    const comment = line.indexOf('#');
+    const [head, tail] = comment === -1 ? [line, ''] : [line.slice(0, comment), line.slice(comment)];
+    if (!preloadEntries(head).includes(PRELOAD_ENTRY)) return line;
+    const rest = head.split(/([\s:]+)/).filter((part) => part !== PRELOAD_ENTRY).join('');
+    return rest.trim() === '' && tail === '' ? '' : rest + tail;
+  });
+  const content = kept.join('');
+  return content.trim() === '' ? undefined : Buffer.from(content, 'latin1');
+}
+
 /** Variable from which glibc's and musl's dynamic loaders take libraries to preload. */
 export const PRELOAD_VARIABLE = 'LD_PRELOAD';
 
@@ -52,9 +69,21 @@ function setPreloadVariable(environment: readonly string[], value: string): stri
   return environment.map((other) => (isOther(other) ? other : entry));
 }
 
-/** An environment in which mpu's library is preloaded, after those that are; the same one when it is already. */
+/** Whether mpu's library is preloaded in an environment. */
+export function hasPreloadVariable(environment: readonly string[]): boolean {
+  return preloadEntries(preloadVariable(environment) ?? '').includes(PRELOAD_ENTRY);
+}
+
+/** An environment in which mpu's library is preloaded, after those that are. */
 export function addPreloadVariable(environment: readonly string[]): readonly string[] {
+  if (hasPreloadVariable(environment)) return environment;
   const value = preloadVariable(environment) ?? '';
-  if (preloadEntries(value).includes(PRELOAD_ENTRY)) return environment;
   return setPreloadVariable(environment, value === '' ? PRELOAD_ENTRY : `${value}:${PRELOAD_ENTRY}`);
+}
+
+/** An environment in which mpu's library is not preloaded. */
+export function removePreloadVariable(environment: readonly string[]): readonly string[] {
+  if (!hasPreloadVariable(environment)) return environment;
+  const others = preloadEntries(preloadVariable(environment) ?? '').filter((entry) => entry !== PRELOAD_ENTRY);
+  return setPreloadVariable(environment, others.join(':'));
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Refusals that protect images which exist already. */
 import { ExitCode, MpuError } from './errors.js';
+import type { EngineName } from './inject-types.js';
+import type { ImageReference } from './reference.js';
+import { parseRegistryReference } from './registry/reference.js';
 
 /** The new image would take the source's name. */
 export function sameTagError(source: string, verb = 'inject'): MpuError {
@@ -23,24 +26,32 @@ export function targetExistsError(target: string, source: string, verb = 'inject
   });
 }
 
-/** An archive was named for an image that lies in none. */
-export function outputError(source: string): MpuError {
-  return new MpuError({
-    code: 'usage',
-    what: `cannot write the new image of ${source} to an archive`,
-    why: '--output is for images that come out of archives',
-    next: 'leave out --output, or name the new image with --tag',
-    exitCode: ExitCode.usage,
-  });
+function usageError(what: string, why: string, next: string): MpuError {
+  return new MpuError({ code: 'usage', what, why, next, exitCode: ExitCode.usage });
 }
 
-/** A place for the new image that only images of registries can go to. */
-export function pushToError(source: string, pushTo: string): MpuError {
-  return new MpuError({
-    code: 'usage',
-    what: `cannot push what is made of ${source}`,
-    why: '--push-to is for images of registries',
-    next: `leave it out, then: skopeo copy NEW-IMAGE ${pushTo}`,
-    exitCode: ExitCode.usage,
-  });
+/** Rejects options that make no sense for the place an image lies in. */
+export function checkOptions(
+  { kind, text }: ImageReference,
+  { engine, output, pushTo }: { engine?: EngineName; output?: string; pushTo?: string },
+): void {
+  if (kind !== 'engine' && engine !== undefined) {
+    throw usageError(`cannot take ${text} from ${engine}`, 'it is in no engine', 'leave out --engine');
+  }
+  if (output !== undefined && kind !== 'oci-archive' && kind !== 'docker-archive') {
+    throw usageError(
+      `cannot write the new image of ${text} to an archive`,
+      '--output is for images that come out of archives',
+      'leave out --output, or name the new image with --tag',
+    );
+  }
+  if (pushTo === undefined) return;
+  parseRegistryReference(pushTo);
+  if (kind !== 'registry') {
+    throw usageError(
+      `cannot push what is made of ${text}`,
+      '--push-to is for images of registries',
+      `leave out --push-to, then: skopeo copy NEW-IMAGE ${pushTo}`,
+    );
+  }
 }

@@ -138,7 +138,7 @@ await t.test('names that cannot be', async (t) => {
   await usage(/not NAME/, 'docker://127.0.0.1:1/App:1');
   await usage(/--push-to is for images of registries/, 'app', '--push-to', 'docker://127.0.0.1:1/app');
   await usage(/begins with docker:/, 'docker://127.0.0.1:1/app', '--push-to', '127.0.0.1:1/app');
-  await usage(/it lies in no engine/, 'docker://127.0.0.1:1/app', '--engine', 'docker');
+  await usage(/it is in no engine/, 'docker://127.0.0.1:1/app', '--engine', 'docker');
 });
 
 await t.test('nothing but the result in a pipe, progress on a terminal', { skip: await lacking(['docker-registry', 'skopeo', 'script']) }, async (t) => {

@@ -139,6 +139,11 @@ export class DockerArchiveStore implements ImageStore {
     return Promise.resolve(this.#added.has(digest) || this.#configName(digest) !== undefined);
   }
 
+  findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined> {
+    const place = this.archive.place(this.#configName(digest) ?? '');
+    return Promise.resolve(place && { mediaType, digest, size: place.size });
+  }
+
   async openLayer({ digest, size }: Descriptor): Promise<LayerData> {
     const place = this.#layerPlace(digest);
     const compression = compressionOf(await readPlace(place, Math.min(MAGIC_SIZE, place.size)));
@@ -166,7 +171,7 @@ export class DockerArchiveStore implements ImageStore {
       name: nameOf(file, name),
       isSource: false,
       existing: () => existingImage(file, name),
-      commit: (image) => this.#write(file, name, image),
+      commit: (image, isInjected) => this.#write(file, name, image, isInjected),
     };
   }
 
@@ -207,7 +212,7 @@ export class DockerArchiveStore implements ImageStore {
     return { schemaVersion: 2, mediaType: MediaType.dockerManifest, config, layers };
   }
 
-  async #write(file: string, name: string | undefined, image: Descriptor): Promise<void> {
+  async #write(file: string, name: string | undefined, image: Descriptor, isInjected: boolean): Promise<void> {
     const { layers } = await this.readJson(image);
     const members = new Map<string, NewMember>();
     const layerNames = (Array.isArray(layers) ? layers.filter(isDescriptor) : []).map(({ digest }) => {
@@ -219,7 +224,7 @@ export class DockerArchiveStore implements ImageStore {
     const list = [{ Config: config, RepoTags: name === undefined ? null : [name], Layers: layerNames.map(({ layerName }) => layerName) }];
     members.set('manifest.json', { name: 'manifest.json', data: Buffer.from(JSON.stringify(list)) });
     // The source's configuration is a few KB; with it `mpu eject` has the original, byte for byte.
-    for (const digest of [image.digest, this.descriptor.digest]) {
+    for (const digest of [image.digest, ...(isInjected ? [this.descriptor.digest] : [])]) {
       const member = `${hex(digest)}.json`;
       members.set(member, { name: member, data: await this.#readConfig(digest) });
     }

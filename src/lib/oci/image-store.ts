@@ -28,6 +28,8 @@ export interface TargetRequest {
   tag?: string | undefined;
   /** Archive that the user asked for. */
   output?: string | undefined;
+  /** `docker://HOST/NAME[:TAG]` that the user asked for. */
+  pushTo?: string | undefined;
 }
 
 /** How a store is opened. */
@@ -36,8 +38,6 @@ export interface StoreOptions {
   signal?: AbortSignal | undefined;
   /** Told what is being done. */
   onProgress?: ((line: string) => void) | undefined;
-  /** `docker://HOST/NAME[:TAG]` for the new image of a registry. */
-  pushTo?: string | undefined;
   /** Whether registries are spoken to without TLS. Default false. */
   plainHttp?: boolean | undefined;
 }
@@ -85,6 +85,8 @@ export interface ImageStore {
   readJson(descriptor: Descriptor): Promise<JsonObject>;
   /** Whether a blob is there. Some tools leave out those of other platforms. */
   has(descriptor: Descriptor): Promise<boolean>;
+  /** The manifest or index with a digest that was noted somewhere, if it is there; never fails. */
+  findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined>;
   /** A layer's bytes; its size is checked, its digest is left to the reader. */
   openLayer(descriptor: Descriptor): Promise<LayerData>;
   /** Adds a layer or configuration, unless it is there. */

@@ -108,6 +108,11 @@ export class LayeredFiles implements ImageFiles {
     return `/${(await this.#resolve(path)).path}`;
   }
 
+  /** Whether there is something at a path. */
+  async has(path: string): Promise<boolean> {
+    return (await this.#resolve(path)).found !== undefined;
+  }
+
   /** The facts about a file; reads its layer again, once, when they are not `enough`. */
   async #find(path: string, enough: (facts: FileFacts) => boolean): Promise<FileFacts | undefined> {
     const { path: real, found } = await this.#resolve(path);

@@ -43,6 +43,15 @@ export class LayoutStore implements ImageStore {
     return this.layout.blobs.has(digest);
   }
 
+  async findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined> {
+    try {
+      const { size } = await stat(this.layout.blobs.path(digest));
+      return { mediaType, digest, size };
+    } catch {
+      return undefined;
+    }
+  }
+
   async openLayer({ digest, size, mediaType }: Descriptor): Promise<LayerData> {
     const path = this.layout.blobs.path(digest);
     const found = await stat(path).catch((error: unknown) => {

@@ -7,6 +7,7 @@ import { writeArchive, type NewMember } from './archive-writer.js';
 import { layoutError, parseJsonObject } from './blob-store.js';
 import { isDescriptor, isIndex, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions, TargetRequest } from './image-store.js';
+import { isAttestation } from './platforms.js';
 import { LayoutIndex, checkMarker, entryOf, isMadeByMpu, tagOf } from './layout-index.js';
 
 function blobName(digest: string): string {
@@ -76,6 +77,11 @@ export class OciArchiveStore implements ImageStore {
     return Promise.resolve(this.#added.has(digest) || this.archive.place(blobName(digest)) !== undefined);
   }
 
+  findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined> {
+    const place = this.archive.place(blobName(digest));
+    return Promise.resolve(place && { mediaType, digest, size: place.size });
+  }
+
   openLayer({ digest, size, mediaType }: Descriptor): Promise<LayerData> {
     const place = this.archive.place(blobName(digest));
     if (place === undefined) return Promise.reject(this.invalid(`the layer ${digest} (${mediaType}) is missing`));
@@ -100,7 +106,7 @@ export class OciArchiveStore implements ImageStore {
       name: nameOf(file, tag),
       isSource: false,
       existing: () => existingImage(file, tag),
-      commit: (image, isInjected) => this.#write(file, entryOf(image, tag, isInjected)),
+      commit: (image, isInjected) => this.#write(file, entryOf(image, tag, isInjected), isInjected),
     };
   }
 
@@ -109,14 +115,14 @@ export class OciArchiveStore implements ImageStore {
     return Promise.resolve();
   }
 
-  async #write(file: string, entry: Descriptor): Promise<void> {
+  async #write(file: string, entry: Descriptor, isInjected: boolean): Promise<void> {
     const members = new Map<string, NewMember>();
     const add = (name: string, member: NewMember): unknown => members.set(name, member);
     const index = { schemaVersion: 2, manifests: [entry] };
     add('oci-layout', { name: 'oci-layout', data: Buffer.from('{"imageLayoutVersion":"1.0.0"}') });
     add('index.json', { name: 'index.json', data: Buffer.from(JSON.stringify(index)) });
     // The source's manifests are a few KB; with them `mpu eject` has the original, byte for byte.
-    const kept = await this.#referred(this.descriptor, false);
+    const kept = isInjected ? await this.#referred(this.descriptor, false) : [];
     for (const digest of [...(await this.#referred(entry, true)), ...kept]) {
       const name = blobName(digest);
       const data = this.#added.get(digest);
@@ -134,7 +140,10 @@ export class OciArchiveStore implements ImageStore {
     const { manifests, config, layers } = await this.readJson(image);
     const digests = [image.digest];
     if (isIndex(image)) {
-      for (const member of descriptorsOf(manifests)) digests.push(...(await this.#referred(member, withLayers)));
+      for (const member of descriptorsOf(manifests)) {
+        // What attestations say of an image is small, and belongs to its manifest.
+        digests.push(...(await this.#referred(member, withLayers || isAttestation(member))));
+      }
       return digests;
     }
     const parts = [...descriptorsOf([config]), ...(withLayers ? descriptorsOf(layers) : [])];

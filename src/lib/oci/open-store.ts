@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Opening the place that an image lies in. */
 import type { StoredReference } from '../reference.js';
-import { parseRegistryReference } from '../registry/reference.js';
 import { RegistryStore } from '../registry/store.js';
 import { DockerArchiveStore } from './docker-archive-store.js';
 import type { ImageStore, StoreOptions } from './image-store.js';
@@ -17,10 +16,7 @@ export async function openStore(reference: StoredReference, options: StoreOption
       return OciArchiveStore.open(reference, options);
     case 'docker-archive':
       return DockerArchiveStore.open(reference, options);
-    case 'registry': {
-      const { pushTo, plainHttp = false, signal, onProgress } = options;
-      const target = pushTo === undefined ? undefined : parseRegistryReference(pushTo);
-      return RegistryStore.open(reference, { pushTo: target, plainHttp, env: process.env, signal, onProgress });
-    }
+    case 'registry':
+      return RegistryStore.open(reference, { ...options, plainHttp: options.plainHttp ?? false, env: process.env });
   }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Every platform of an image: its manifest, or the members of its index, and of indexes in that. */
 import { MpuError } from '../errors.js';
-import { annotationsOf } from './image.js';
 import { isDescriptor, isIndex, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
 import type { ImageStore } from './image-store.js';
 
@@ -51,8 +50,8 @@ export interface PlatformEditor {
   verb: string;
   /** Edits one image; rejects with {@link UnsupportedPlatform} to leave it alone. */
   editImage(descriptor: Descriptor): Promise<EditedPlatform>;
-  /** The annotations of an index whose members were edited. */
-  annotations(index: Descriptor, annotations: Record<string, string>): Record<string, string>;
+  /** Adds the index `descriptor` with these members, some of which were edited, in the place of its own. */
+  addIndex(descriptor: Descriptor, index: JsonObject, members: readonly Descriptor[]): Promise<Descriptor>;
 }
 
 /** `OS/ARCHITECTURE[/VARIANT]` of a member of an index. */
@@ -115,11 +114,14 @@ async function editMembers(
     kept.push(edited.descriptor ?? member);
   }
   if (!isChanged) return result;
-  const annotations = editor.annotations(descriptor, annotationsOf(index));
+  return { ...result, descriptor: redirect(descriptor, await editor.addIndex(descriptor, index, kept)) };
+}
+
+/** Bytes of an index with other members and annotations. */
+export function indexBytes(index: JsonObject, members: readonly Descriptor[], annotations: Record<string, string>): Buffer {
   const isBare = Object.keys(annotations).length === 0;
-  const newIndex = { ...(isBare ? omit(index, 'annotations') : { ...index, annotations }), manifests: kept };
-  const blob = await store.addManifest(Buffer.from(JSON.stringify(newIndex)), descriptor.mediaType);
-  return { ...result, descriptor: redirect(descriptor, blob) };
+  const edited = { ...index, manifests: members };
+  return Buffer.from(JSON.stringify(isBare ? omit<unknown>(edited, 'annotations') : { ...edited, annotations }));
 }
 
 /**

@@ -16,10 +16,7 @@ import { RegistryTarget, type Added } from './target.js';
 import { Transport } from './transport.js';
 
 /** How a registry's image is opened. */
-export interface RegistryOptions extends Omit<ClientOptions, 'transport'> {
-  /** Repository, and maybe tag, for the new image; undefined: that of the source. */
-  pushTo?: RegistryReference | undefined;
-}
+export type RegistryOptions = Omit<ClientOptions, 'transport'>;
 
 /** An image in a registry. What is added stays in memory until an {@link ImageTarget} is committed. */
 export class RegistryStore implements ImageStore {
@@ -76,6 +73,15 @@ export class RegistryStore implements ImageStore {
     return isManifestType(mediaType) ? hasManifest(this.source, digest, what) : hasBlob(this.source, digest, what);
   }
 
+  async findManifest(digest: string): Promise<Descriptor | undefined> {
+    try {
+      const { mediaType, data } = await this.#manifest({ digest });
+      return { mediaType, digest, size: data.length };
+    } catch {
+      return undefined;
+    }
+  }
+
   openLayer({ digest, size }: Descriptor): Promise<LayerData> {
     const content = readBlob(this.source, { digest, size }, `cannot read a layer of ${this.name}`);
     return Promise.resolve({ size, digest, content });
@@ -94,8 +100,7 @@ export class RegistryStore implements ImageStore {
   }
 
   target(request: TargetRequest): ImageTarget {
-    const { pushTo } = this.options;
-    const { place, tag } = registryTarget(this.reference, pushTo, request);
+    const { place, tag } = registryTarget(this.reference, request);
     const { client } = this.source;
     const isSameHost = place.host === client.host;
     const to = {
@@ -143,14 +148,14 @@ export class RegistryStore implements ImageStore {
     return labelsOf(image)[Label.layers] === String(image.layers.length);
   }
 
-  #manifest({ digest, size }: Descriptor): Promise<Manifest> {
+  #manifest({ digest, size }: Pick<Descriptor, 'digest'> & { size?: number }): Promise<Manifest> {
     throwIfInterrupted(this.options.signal);
     const added = this.#added.manifests.get(digest);
     if (added !== undefined) return Promise.resolve(added);
     const known = this.#manifests.get(digest);
     if (known !== undefined) return known;
     const reading = readManifest(this.source, digest, `cannot read ${this.name}`).then((manifest) => {
-      if (manifest.data.length === size) return manifest;
+      if (size === undefined || manifest.data.length === size) return manifest;
       throw this.invalid(`the manifest ${digest} has ${manifest.data.length} bytes instead of ${size}`);
     });
     this.#manifests.set(digest, reading);

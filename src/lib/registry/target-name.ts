@@ -10,20 +10,16 @@ function unusable(what: string, why: string, next: string): MpuError {
 }
 
 /**
- * Where a new image goes: `pushTo` says the repository, that of the source if undefined. Its tag is that of `pushTo`
+ * Where a new image goes: to the repository of `--push-to`, else to that of the source. Its tag is that of `--push-to`
  * or of `--tag` (`TAG`, or `docker://` with the same repository), else the {@link defaultTag} after the source's.
  */
 export function registryTarget(
   source: RegistryReference,
-  pushTo: RegistryReference | undefined,
-  { verb, tag: wanted, output }: TargetRequest,
+  { verb, tag: wanted, pushTo }: TargetRequest,
 ): { place: RegistryReference; tag: string } {
-  const place = pushTo ?? source;
+  const place = pushTo === undefined ? source : parseRegistryReference(pushTo);
   const what = `cannot name the new image of ${source.text}`;
-  if (output !== undefined) {
-    throw unusable(what, '--output is for archives', `skopeo copy ${source.text} oci-archive:FILE, and mpu ${verb} oci-archive:FILE`);
-  }
-  if (pushTo?.digest !== undefined) throw unusable(what, 'the digest of the new image is not known before', `--push-to ${REGISTRY_TRANSPORT}HOST/NAME:TAG`);
+  if (pushTo !== undefined && place.digest !== undefined) throw unusable(what, 'the digest of the new image is not known before', `--push-to ${REGISTRY_TRANSPORT}HOST/NAME:TAG`);
   let tag = wanted;
   if (wanted?.startsWith(REGISTRY_TRANSPORT) === true) {
     const named = parseRegistryReference(wanted);
@@ -32,7 +28,7 @@ export function registryTarget(
     }
     tag = named.tag;
   }
-  const pushed = pushTo?.isTagged === true ? pushTo.tag : undefined;
+  const pushed = pushTo !== undefined && place.isTagged ? place.tag : undefined;
   if (tag !== undefined && pushed !== undefined && tag !== pushed) {
     throw unusable(what, `--tag says ${tag}, --push-to says ${pushed}`, 'leave one of them out');
   }
