@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** OCI layouts of a few KB, and libraries and loaders of a few bytes, for tests that run no program. */
+import './own-cache.js';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -59,6 +60,8 @@ export interface TinyImage {
   /** Compression of the layers, default gzip. */
   compress?: (data: Buffer) => Buffer;
   config?: Record<string, unknown>;
+  /** How its JSON is written, default without blanks. */
+  spell?: (value: unknown) => string;
 }
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
@@ -95,21 +98,23 @@ export class TinyLayout {
       );
     }
     const { architecture = 'amd64', os = 'linux' } = image;
+    const spell = image.spell ?? JSON.stringify;
+    const json = (value: object): Buffer => Buffer.from(spell(value));
     const config = await this.blob(
-      {
+      json({
         architecture,
         os,
         config: { Cmd: ['/bin/true'], ...image.config },
         rootfs: { type: 'layers', diff_ids: diffIds },
         history: diffIds.map(() => ({ created_by: 'test' })),
         'x-unknown': 1,
-      },
+      }),
       docker ? 'application/vnd.docker.container.image.v1+json' : 'application/vnd.oci.image.config.v1+json',
     );
     const mediaType = docker
       ? 'application/vnd.docker.distribution.manifest.v2+json'
       : 'application/vnd.oci.image.manifest.v1+json';
-    const manifest = await this.blob({ schemaVersion: 2, mediaType, config, layers }, mediaType);
+    const manifest = await this.blob(json({ schemaVersion: 2, mediaType, config, layers }), mediaType);
     const annotations = image.tag === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': image.tag } };
     return { ...manifest, ...annotations };
   }
