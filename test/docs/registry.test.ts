@@ -44,7 +44,8 @@ await t.test('the commands', { skip }, async (t) => {
       .replace('podman login', 'podman login --username somebody --password secret');
     const ended = await run('sh', ['-euc', line], { cwd: directory, env: { ...env, PATH: `${bin}:${env.PATH ?? ''}` } });
     if (!t.equal(ended.status, 0, command)) t.comment(ended.stderr);
-    if (command.startsWith('mpu inject')) t.match(ended.stdout, /^docker:.*\n {2}made from/);
+    if (/^mpu (?:inject|eject)/.test(command)) t.match(ended.stdout, /^docker:.*\n {2}made from/);
+    if (command.startsWith('mpu inspect')) t.match(ended.stdout, /: injected\n/);
   }
 });
 
