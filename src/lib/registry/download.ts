@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Repository } from './client.js';
-import { digester } from './digest.js';
+import { atDigest, digester } from './digest.js';
 import { RegistryError, connectionError, contentError } from './errors.js';
 import { withRetries } from './retry.js';
 
@@ -19,7 +19,7 @@ export interface BlobName {
 
 /** Whether a repository has a blob. */
 export async function hasBlob({ client, repository }: Repository, digest: string, what: string): Promise<boolean> {
-  const request = { method: 'HEAD', at: `blobs/${digest}`, repository, what } as const;
+  const request = { method: 'HEAD', at: atDigest('blobs', digest, what), repository, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 404]), client.signal, client.onProgress);
   answer.resume();
   return answer.statusCode === 200;
@@ -38,8 +38,7 @@ async function openAt({ client, repository }: Repository, digest: string, offset
 
 async function* chunksOf(place: Repository, { digest, size }: BlobName, what: string): AsyncGenerator<Buffer> {
   const { client } = place;
-  const computing = digester(digest);
-  if (computing === undefined) throw contentError(what, `${JSON.stringify(digest)} is no digest that is known`);
+  const computing = digester(digest, what);
   let offset = 0;
   for (let breaks = 0; offset < size; ) {
     const answer = await openAt(place, digest, offset, what);

@@ -2,8 +2,9 @@
 /** Manifests and indexes in a registry. */
 import { isJsonObject, matchesDigest, sha256 } from '../oci/descriptor.js';
 import type { Repository } from './client.js';
-import { digester } from './digest.js';
+import { atDigest, isDigest } from './digest.js';
 import { RegistryError, contentError } from './errors.js';
+import { isTag } from './reference.js';
 import { withRetries } from './retry.js';
 import { readAnswer } from './transport.js';
 
@@ -52,6 +53,7 @@ function mediaTypeOf(header: string | undefined, data: Buffer): string | undefin
  */
 export async function readManifest(place: Repository, reference: string, what: string, push = false): Promise<Manifest> {
   const { client, repository } = place;
+  if (!isDigest(reference) && !isTag(reference)) throw contentError(what, `${JSON.stringify(reference)} is neither tag nor digest`);
   const headers = { Accept: TYPES.join(', ') };
   const request = { method: 'GET', at: `manifests/${reference}`, repository, push, headers, what } as const;
   return withRetries(
@@ -60,7 +62,7 @@ export async function readManifest(place: Repository, reference: string, what: s
       const url = client.address(repository, request.at);
       const data = await readAnswer(answer, MANIFEST_LIMIT, { ...request, url, signal: client.signal });
       const given = answer.headers['docker-content-digest'];
-      const wanted = reference.includes(':') ? [reference] : typeof given === 'string' && digester(given) !== undefined ? [given] : [];
+      const wanted = isDigest(reference) ? [reference] : typeof given === 'string' && isDigest(given) ? [given] : [];
       for (const digest of wanted) {
         if (!matchesDigest(data, digest)) throw contentError(what, `what ${client.host} gave for ${reference} does not have the digest ${digest}`);
       }
@@ -96,7 +98,7 @@ export async function findManifest(place: Repository, tag: string, what: string)
 
 /** Whether a manifest of this digest is there. */
 export async function hasManifest({ client, repository }: Repository, digest: string, what: string): Promise<boolean> {
-  const request = { method: 'HEAD', at: `manifests/${digest}`, repository, headers: { Accept: TYPES.join(', ') }, what } as const;
+  const request = { method: 'HEAD', at: atDigest('manifests', digest, what), repository, headers: { Accept: TYPES.join(', ') }, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 404]), client.signal, client.onProgress);
   answer.resume();
   return answer.statusCode === 200;
@@ -120,7 +122,7 @@ export async function putManifest(
     headers: { 'Content-Type': mediaType },
     body: { size: data.length, open: () => data },
     what,
-    uninterrupted: !reference.includes(':'),
+    uninterrupted: isTag(reference),
   } as const;
   const answer = await withRetries(() => client.call(request, [200, 201, 202]), client.signal, client.onProgress);
   answer.resume();

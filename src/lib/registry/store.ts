@@ -7,6 +7,7 @@ import { MAX_JSON_SIZE, isIndex, isJsonObject, sha256, type Descriptor, type Jso
 import { annotationsOf, labelsOf, readImage } from '../oci/image.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, TargetRequest } from '../oci/image-store.js';
 import { RegistryClient, type ClientOptions, type Repository } from './client.js';
+import { isDigest } from './digest.js';
 import { hasBlob, readBlob } from './download.js';
 import { RegistryError, contentError } from './errors.js';
 import { findManifest, hasManifest, isManifestType, readManifest, type Manifest } from './manifests.js';
@@ -154,6 +155,7 @@ export class RegistryStore implements ImageStore {
     if (added !== undefined) return Promise.resolve(added);
     const known = this.#manifests.get(digest);
     if (known !== undefined) return known;
+    if (!isDigest(digest)) throw this.invalid(`${JSON.stringify(digest)} is no digest that is known`);
     const reading = readManifest(this.source, digest, `cannot read ${this.name}`).then((manifest) => {
       if (size === undefined || manifest.data.length === size) return manifest;
       throw this.invalid(`the manifest ${digest} has ${manifest.data.length} bytes instead of ${size}`);

@@ -36,6 +36,8 @@ export interface TransportOptions {
 }
 
 const IDLE_TIMEOUT = 60_000;
+/** So much longer may what was written take: a registry may move it to its place before it answers. */
+const WRITING = 5;
 const USER_AGENT = `mpu/${version}`;
 
 /** A request without encryption is given to the proxy as a whole. */
@@ -72,6 +74,7 @@ export class Transport {
 
   async #exchange(request: TransportRequest, { headers: added, ...way }: RequestOptions): Promise<IncomingMessage> {
     const { method, url, body, signal } = request;
+    const timeout = this.#idleTimeout * (method === 'PUT' ? WRITING : 1);
     const content = body?.open();
     const headers = {
       'User-Agent': USER_AGENT,
@@ -82,8 +85,8 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const send = (way.protocol ?? url.protocol) === 'https:' ? httpsRequest : httpRequest;
       const outgoing = send(url, { method, headers, ...way, ...(signal === undefined ? {} : { signal }) });
-      outgoing.setTimeout(this.#idleTimeout, () => {
-        const stalled = new Error(`no answer for ${this.#idleTimeout / 1000} s`);
+      outgoing.setTimeout(timeout, () => {
+        const stalled = new Error(`no answer for ${timeout / 1000} s`);
         outgoing.destroy(Object.assign(stalled, { code: 'ETIMEDOUT' }));
       });
       outgoing.on('response', (answer) => {
