@@ -129,6 +129,23 @@ await t.test('an index: each platform its own library', { skip }, async (t) => {
   });
 });
 
+await t.test("docker's own format", { skip }, async (t) => {
+  const { host } = await registry(t);
+  const env = await home(t);
+  const source = `docker://${host}/app:1`;
+  await pushImage(t, source, ['linux/amd64', 'linux/arm64'], ['--format', 'v2s2']);
+  const result = document(await mpu(['inject', source, '--json'], { env: { ...env, MPU_PUSH_TO: `docker://${host}/other` } }));
+  t.match(result, { outcome: 'created', image: `docker://${host}/other:1-mpu` });
+  const list = JSON.parse(await rawManifest(result.image)) as { mediaType: string; manifests: Descriptor[] };
+  t.equal(list.mediaType, 'application/vnd.docker.distribution.manifest.list.v2+json');
+  for (const { digest, mediaType } of list.manifests) {
+    t.equal(mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
+    const { layers } = JSON.parse(await rawManifest(`docker://${host}/other@${digest}`)) as { layers: Descriptor[] };
+    t.same(layers.map((layer) => layer.mediaType), Array(3).fill('application/vnd.docker.image.rootfs.diff.tar.gzip'));
+  }
+  await skopeo('copy', '--quiet', '--all', '--src-tls-verify=false', result.image, `oci:${join(await scratch(t), 'copy')}:x`);
+});
+
 await t.test('names that cannot be', async (t) => {
   const env = await home(t);
   const usage = async (why: RegExp, ...args: string[]): Promise<void> => {

@@ -75,7 +75,15 @@ await t.test('a registry that fails leaves the tag as it was', { skip }, async (
     });
   });
 
-  fake.misbehave = () => false;
-  t.match(await mpu(again, { env }), { status: 0, stdout: /made again/ }, 'and then it works');
+  let isLost = false;
+  fake.misbehave = async (request, _response, body) => {
+    if (isLost || request.method !== 'PUT' || !request.url.endsWith('manifests/1-mpu')) return false;
+    isLost = true;
+    fake.addManifest('app', '1-mpu', await body(), request.headers['content-type'] ?? '');
+    request.socket.destroy();
+    return true;
+  };
+  t.match(await mpu(again, { env }), { status: 0, stdout: /made again/ }, 'and then it works, also when the answer is lost once');
+  t.ok(isLost);
   t.not(fake.manifests.get('app:1-mpu'), old);
 });

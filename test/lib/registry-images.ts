@@ -50,8 +50,8 @@ export async function registry(t: Test, settings: RegistrySettings = {}): Promis
   return started;
 }
 
-/** An image of a few platforms: one, or an index of many. Gives the digests of its layers. */
-export async function pushImage(t: Test, to: string, platforms: readonly string[], credentials: string[] = []): Promise<string[]> {
+/** An image of a few platforms: one, or an index of many; `more` is for skopeo. Gives the digests of its layers. */
+export async function pushImage(t: Test, to: string, platforms: readonly string[], more: string[] = []): Promise<string[]> {
   const layout = new TinyLayout(join(await scratch(t), 'layout'));
   const images: Descriptor[] = [];
   for (const platform of platforms) {
@@ -64,7 +64,7 @@ export async function pushImage(t: Test, to: string, platforms: readonly string[
   const top = images.length > 1 ? await layout.blob({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: images }, OCI_INDEX) : only;
   if (top === undefined) throw new Error('no platform');
   await layout.finish({ ...top, annotations: { 'org.opencontainers.image.ref.name': '1' } });
-  await check('skopeo', ['copy', '--quiet', '--all', '--dest-tls-verify=false', ...credentials, `oci:${layout.directory}:1`, to]);
+  await check('skopeo', ['copy', '--quiet', '--all', '--dest-tls-verify=false', ...more, `oci:${layout.directory}:1`, to]);
   const manifests = await Promise.all(images.map(async ({ digest }) => (await layout.json(digest)) as { layers: Descriptor[] }));
   return manifests.flatMap(({ layers }) => layers.map(({ digest }) => digest));
 }

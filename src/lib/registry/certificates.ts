@@ -63,7 +63,8 @@ export async function trustFor(host: string, env: NodeJS.ProcessEnv): Promise<Se
     for (const name of await readdir(directory).catch((): string[] => [])) {
       if (name.endsWith('.crt')) authorities.push((await readIfThere(join(directory, name))) ?? '');
       if (!name.endsWith('.cert') || client.cert !== undefined) continue;
-      const [cert, key] = await Promise.all([name, name.replace(/cert$/, 'key')].map((file) => readIfThere(join(directory, file))));
+      const pair = [name, name.replace(/cert$/, 'key')];
+      const [cert, key] = await Promise.all(pair.map((file) => readIfThere(join(directory, file))));
       if (cert !== undefined && key !== undefined) Object.assign(client, { cert, key });
     }
   }

@@ -80,7 +80,9 @@ export class RegistryClient {
   /** An address out of a Location header; refuses one that gives encryption up. */
   located(answer: IncomingMessage, base: URL, what: string): URL {
     const { location } = answer.headers;
-    if (location === undefined || !URL.canParse(location, base.href)) throw contentError(what, `${this.host} answered without a Location`);
+    if (location === undefined || !URL.canParse(location, base.href)) {
+      throw contentError(what, `${this.host} answered without a Location`);
+    }
     const url = new URL(location, base);
     if (url.protocol === 'https:' || (url.protocol === 'http:' && this.#plainHttp)) return url;
     throw new MpuError({
@@ -98,7 +100,8 @@ export class RegistryClient {
   async call(request: ApiRequest, expected: readonly number[]): Promise<IncomingMessage> {
     const { method, repository, what, body } = request;
     const actions = request.push === true ? 'pull,push' : 'pull';
-    const scopes = [`repository:${repository}:${actions}`, ...(request.from === undefined ? [] : [`repository:${request.from}:pull`])];
+    const mounted = request.from === undefined ? [] : [`repository:${request.from}:pull`];
+    const scopes = [`repository:${repository}:${actions}`, ...mounted];
     const asker = { repository, scopes, what };
     const signal = request.uninterrupted === true ? undefined : this.signal;
     let url = this.address(repository, request.at);
@@ -110,7 +113,8 @@ export class RegistryClient {
       const answer = await this.#transport.send({ method, url, headers, body, what, signal });
       const status = answer.statusCode ?? 0;
       if (expected.includes(status)) return answer;
-      if (isOwn && status === 401 && !challenged && this.#authorization.challenged(answer.headers['www-authenticate'] ?? '')) {
+      const wanted = answer.headers['www-authenticate'] ?? '';
+      if (isOwn && status === 401 && !challenged && this.#authorization.challenged(wanted)) {
         challenged = true;
         answer.resume();
         continue;
@@ -122,7 +126,8 @@ export class RegistryClient {
         continue;
       }
       const refusal = { status, body: await beginning(answer), retryAfter: answer.headers['retry-after'] };
-      throw refusalError(what, isOwn ? this.host : url.host, refusal, status < 500 ? await this.#authorization.story(repository) : '');
+      const story = status < 500 ? await this.#authorization.story(repository) : '';
+      throw refusalError(what, isOwn ? this.host : url.host, refusal, story);
     }
   }
 }

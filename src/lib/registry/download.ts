@@ -26,7 +26,8 @@ export async function hasBlob({ client, repository }: Repository, digest: string
 }
 
 /** Opens a blob at an offset. */
-async function openAt({ client, repository }: Repository, digest: string, offset: number, what: string): Promise<IncomingMessage> {
+async function openAt(place: Repository, digest: string, offset: number, what: string): Promise<IncomingMessage> {
+  const { client, repository } = place;
   const headers = offset === 0 ? {} : { Range: `bytes=${offset}-` };
   const request = { method: 'GET', at: `blobs/${digest}`, repository, headers, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 206]), client.signal, client.onProgress);
@@ -53,7 +54,8 @@ async function* chunksOf(place: Repository, { digest, size }: BlobName, what: st
         computing.hash.update(fresh);
         if (fresh.length > 0) yield fresh;
       }
-      if (offset < size) throw contentError(what, `${client.host} gave ${offset} of the ${size} bytes of ${digest}`, { transient: true });
+      if (offset === size) break;
+      throw contentError(what, `${client.host} gave ${offset} of the ${size} bytes of ${digest}`, { transient: true });
     } catch (error) {
       const failure = connectionError(error, what, client.host, client.signal);
       breaks += 1;

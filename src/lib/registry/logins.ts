@@ -35,10 +35,12 @@ function loginFiles(env: NodeJS.ProcessEnv): string[] {
   const home = env.HOME ?? homedir();
   const set = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
   const named = set('REGISTRY_AUTH_FILE');
-  const runtime = set('XDG_RUNTIME_DIR') ?? `/run/containers/${process.getuid?.() ?? 0}`;
-  const runtimeFile = set('XDG_RUNTIME_DIR') === undefined ? join(runtime, 'auth.json') : join(runtime, 'containers', 'auth.json');
-  const podman =
-    named === undefined ? [runtimeFile, join(set('XDG_CONFIG_HOME') ?? join(home, '.config'), 'containers', 'auth.json')] : [named];
+  const runtime = set('XDG_RUNTIME_DIR');
+  const places = [
+    runtime === undefined ? `/run/containers/${process.getuid?.() ?? 0}` : join(runtime, 'containers'),
+    join(set('XDG_CONFIG_HOME') ?? join(home, '.config'), 'containers'),
+  ];
+  const podman = named === undefined ? places.map((place) => join(place, 'auth.json')) : [named];
   return [...podman, join(set('DOCKER_CONFIG') ?? join(home, '.docker'), 'config.json')];
 }
 

@@ -53,7 +53,9 @@ function mediaTypeOf(header: string | undefined, data: Buffer): string | undefin
  */
 export async function readManifest(place: Repository, reference: string, what: string, push = false): Promise<Manifest> {
   const { client, repository } = place;
-  if (!isDigest(reference) && !isTag(reference)) throw contentError(what, `${JSON.stringify(reference)} is neither tag nor digest`);
+  if (!isDigest(reference) && !isTag(reference)) {
+    throw contentError(what, `${JSON.stringify(reference)} is neither tag nor digest`);
+  }
   const headers = { Accept: TYPES.join(', ') };
   const request = { method: 'GET', at: `manifests/${reference}`, repository, push, headers, what } as const;
   return withRetries(
@@ -62,9 +64,11 @@ export async function readManifest(place: Repository, reference: string, what: s
       const url = client.address(repository, request.at);
       const data = await readAnswer(answer, MANIFEST_LIMIT, { ...request, url, signal: client.signal });
       const given = answer.headers['docker-content-digest'];
-      const wanted = isDigest(reference) ? [reference] : typeof given === 'string' && isDigest(given) ? [given] : [];
+      const isGiven = typeof given === 'string' && isDigest(given);
+      const wanted = isDigest(reference) ? [reference] : isGiven ? [given] : [];
       for (const digest of wanted) {
-        if (!matchesDigest(data, digest)) throw contentError(what, `what ${client.host} gave for ${reference} does not have the digest ${digest}`);
+        if (matchesDigest(data, digest)) continue;
+        throw contentError(what, `what ${client.host} gave for ${reference} does not have the digest ${digest}`);
       }
       const mediaType = mediaTypeOf(answer.headers['content-type'], data);
       if (mediaType === undefined || !TYPES.includes(mediaType)) {
@@ -72,7 +76,9 @@ export async function readManifest(place: Repository, reference: string, what: s
         throw new RegistryError({
           code: 'registry-manifest-type',
           what,
-          why: isOld ? 'its manifest is of schema 1, which nothing makes since 2016' : `it is no container image but ${mediaType ?? 'something unknown'}`,
+          why: isOld
+            ? 'its manifest is of schema 1, which nothing makes since 2016'
+            : `it is no container image but ${mediaType ?? 'something unknown'}`,
           next: isOld ? 'copy it: skopeo copy --format v2s2 docker://FROM docker://TO' : 'name a container image',
         });
       }
@@ -98,7 +104,8 @@ export async function findManifest(place: Repository, tag: string, what: string)
 
 /** Whether a manifest of this digest is there. */
 export async function hasManifest({ client, repository }: Repository, digest: string, what: string): Promise<boolean> {
-  const request = { method: 'HEAD', at: atDigest('manifests', digest, what), repository, headers: { Accept: TYPES.join(', ') }, what } as const;
+  const at = atDigest('manifests', digest, what);
+  const request = { method: 'HEAD', at, repository, headers: { Accept: TYPES.join(', ') }, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 404]), client.signal, client.onProgress);
   answer.resume();
   return answer.statusCode === 200;

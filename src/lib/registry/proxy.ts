@@ -15,7 +15,7 @@ function variable(env: NodeJS.ProcessEnv, name: string): string {
 /** A host without the brackets of an IPv6 address. */
 const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** Whether one entry of NO_PROXY is about a host: `*`, a domain, a `.domain`, an address or a network, maybe with a port. */
+/** Whether an entry of NO_PROXY is about a host: `*`, a domain, `.domain`, an address or network, maybe with a port. */
 function isMeant(entry: string, host: string, port: string): boolean {
   if (entry === '*') return true;
   const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
@@ -84,7 +84,15 @@ async function tunnel(proxy: URL, target: string, { timeout, signal }: TunnelOpt
     };
     const connect = proxy.protocol === 'https:' ? httpsRequest : httpRequest;
     const headers = { Host: target, ...proxyHeaders(proxy) };
-    const outgoing = connect({ host: bare(proxy.hostname), port: proxy.port, method: 'CONNECT', path: target, headers, agent: false, ...(signal === undefined ? {} : { signal }) });
+    const outgoing = connect({
+      host: bare(proxy.hostname),
+      port: proxy.port,
+      method: 'CONNECT',
+      path: target,
+      headers,
+      agent: false,
+      ...(signal === undefined ? {} : { signal }),
+    });
     outgoing.setTimeout(timeout, () => outgoing.destroy(new Error('does not answer')));
     outgoing.on('connect', (answer, socket) => {
       socket.setTimeout(0);

@@ -19,7 +19,10 @@ export function registryTarget(
 ): { place: RegistryReference; tag: string } {
   const place = pushTo === undefined ? source : parseRegistryReference(pushTo);
   const what = `cannot name the new image of ${source.text}`;
-  if (pushTo !== undefined && place.digest !== undefined) throw unusable(what, 'the digest of the new image is not known before', `--push-to ${REGISTRY_TRANSPORT}HOST/NAME:TAG`);
+  if (pushTo !== undefined && place.digest !== undefined) {
+    const next = `mpu ${verb} ${source.text} --push-to ${REGISTRY_TRANSPORT}HOST/NAME:TAG`;
+    throw unusable(what, 'the digest of the new image is not known before', next);
+  }
   let tag = wanted;
   if (wanted?.startsWith(REGISTRY_TRANSPORT) === true) {
     const named = parseRegistryReference(wanted);

@@ -36,7 +36,12 @@ export function membersOf({ data, digest }: Manifest): Descriptor[] {
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** The data, and where one is in it. */
-async function* reported(data: Readable, label: string, size: number, onProgress: (line: string) => void): AsyncGenerator<Buffer> {
+async function* reported(
+  data: Readable,
+  label: string,
+  size: number,
+  onProgress: (line: string) => void,
+): AsyncGenerator<Buffer> {
   let done = 0;
   let told = 0;
   for await (const chunk of data as AsyncIterable<Buffer>) {
@@ -61,7 +66,8 @@ export async function copyBlob(from: Repository, to: Repository, blob: Descripto
   if (await hasBlob(to, digest, what)) return;
   const open = (): Readable => {
     const data = readBlob(from, { digest, size }, what);
-    return client.onProgress === undefined ? data : Readable.from(reported(data, label, size, client.onProgress), { objectMode: false });
+    if (client.onProgress === undefined) return data;
+    return Readable.from(reported(data, label, size, client.onProgress), { objectMode: false });
   };
   await pushBlob(to, { digest, size, open }, what);
 }

@@ -43,7 +43,8 @@ async function putWhole(place: Repository, blob: BlobSource, what: string): Prom
   const { client, repository } = place;
   const session = await start(place, what);
   const at = closing(session.url, blob.digest);
-  const answer = await client.call({ method: 'PUT', at, repository, push: true, headers: OCTETS, body: blob, what }, [200, 201, 204]);
+  const request = { method: 'PUT', at, repository, push: true, headers: OCTETS, body: blob, what } as const;
+  const answer = await client.call(request, [200, 201, 204]);
   answer.resume();
 }
 
@@ -80,10 +81,13 @@ async function putInPieces(place: Repository, blob: BlobSource, what: string): P
     offset = end;
   }
   const at = closing(url, blob.digest);
-  const answer = await client.call({ method: 'PUT', at, repository, push: true, headers: { 'Content-Length': 0 }, what }, [200, 201, 204]);
+  const request = { method: 'PUT', at, repository, push: true, headers: { 'Content-Length': 0 }, what } as const;
+  const answer = await client.call(request, [200, 201, 204]);
   answer.resume();
   const given = answer.headers['docker-content-digest'];
-  if (given !== undefined && given !== blob.digest) throw contentError(what, `${client.host} keeps it as ${String(given)} instead of ${blob.digest}`);
+  if (given !== undefined && given !== blob.digest) {
+    throw contentError(what, `${client.host} keeps it as ${String(given)} instead of ${blob.digest}`);
+  }
 }
 
 /** Writes a blob: in one request or, where the registry or a proxy before it refuses that, in pieces. */
@@ -108,9 +112,11 @@ export async function pushBlob(place: Repository, blob: BlobSource, what: string
   );
 }
 
-/** Gives a repository a blob of another one of the same registry, without its data being moved; false when refused. */
-export async function mountBlob({ client, repository }: Repository, from: string, digest: string, what: string): Promise<boolean> {
-  const at = client.address(repository, `blobs/uploads/?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`);
+/** Gives a repository a blob of another one of the same registry, without moving its data; false when refused. */
+export async function mountBlob(place: Repository, from: string, digest: string, what: string): Promise<boolean> {
+  const { client, repository } = place;
+  const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const at = client.address(repository, `blobs/uploads/?${query}`);
   const request = { method: 'POST', at, repository, push: true, from, headers: { 'Content-Length': 0 }, what } as const;
   try {
     const answer = await withRetries(() => client.call(request, [201, 202]), client.signal, client.onProgress);
