@@ -110,7 +110,7 @@ export async function readTar(
       else if (flag === 'L') longName = text(data);
       else longLink = text(data);
       offset += stored + padding(stored);
-      if (!(await source.skip(padding(stored)))) throw new TarError('the archive ends too early');
+      await source.skip(padding(stored));
       continue;
     }
     // Links, devices and directories have no data, whatever their size says.
@@ -137,7 +137,9 @@ export async function readTar(
       pax = new Map();
       longName = longLink = undefined;
     }
-    if (!(await source.skip(unread.size + padding(size)))) throw new TarError('the archive ends too early');
+    if (!(await source.skip(unread.size))) throw new TarError('the archive ends too early');
+    // Some programs end an archive with the last byte of data.
+    await source.skip(padding(size));
     offset += size + padding(size);
   }
 }

@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { eject, inject, type EjectOptions, type EjectResult, type InjectOptions, type InjectResult } from '#mpu/index.js';
-import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
+import { omit, type Descriptor } from '#mpu/lib/oci/descriptor.js';
 import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
 import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
 import { lacking } from '../engines.js';
@@ -53,7 +53,7 @@ async function buildOn(layout: TinyLayout, digest: string, layer: Record<string,
     rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, blob.digest] },
     history: [...config.history, { created_by: 'RUN something' }],
   };
-  const { annotations: _, ...rest } = manifest;
+  const rest = omit<unknown>({ ...manifest }, 'annotations');
   const configBlob = await layout.blob(child, manifest.config.mediaType);
   const made = await layout.blob({ ...rest, config: configBlob, layers: [...manifest.layers, blob] }, 'application/vnd.oci.image.manifest.v1+json');
   const index = (await layout.json('index.json')) as { manifests: Descriptor[] };
