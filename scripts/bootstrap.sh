@@ -45,6 +45,8 @@ test_packages=(
 	/usr/bin/qemu-aarch64-static:qemu-user-static
 	/usr/bin/skopeo:skopeo
 	/usr/bin/umoci:umoci
+	/usr/bin/docker-registry:docker-registry
+	/usr/bin/htpasswd:apache2-utils
 	/usr/sbin/dockerd:docker.io
 	/usr/bin/script:bsdutils
 	/usr/bin/setpriv:util-linux

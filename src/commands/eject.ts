@@ -14,13 +14,14 @@ and puts the former /etc/ld.so.preload back. The source image is never changed,
 and an image without mpu is left alone.`;
 
 const EXAMPLES = `
-${STORED_IMAGE_NAMES}; the new one
-                        goes to an archive of its own, FILE without -mpu
+${STORED_IMAGE_NAMES}
+What comes out of an archive goes to an archive of its own, FILE without -mpu
 
 Examples:
   mpu eject oci:./layout:latest-mpu
   mpu eject oci:./layout:latest-mpu --tag clean
   mpu eject docker-archive:train-mpu.tar --output clean.tar
+  mpu eject docker://registry.example/team/train:7-mpu
 
 Exit codes: 0 done, or nothing to do; 1 failed; 2 usage; 4 permission denied.
 `;
@@ -54,6 +55,8 @@ export const registerEject: RegisterCommand = (program, run) => {
     .argument('<image>', 'image to start from')
     .addOption(imageOption.tag('the name of <image> without -mpu, or with -no-mpu'))
     .addOption(imageOption.output())
+    .addOption(imageOption.pushTo())
+    .addOption(imageOption.plainHttp())
     .addOption(imageOption.readLayers())
     .addOption(imageOption.force())
     .addHelpText('after', EXAMPLES)

@@ -12,6 +12,8 @@ export interface ImageFlags {
   output?: string;
   readLayers?: ReadLayers;
   force?: boolean;
+  pushTo?: string;
+  plainHttp?: boolean;
   libraryDir?: string;
 }
 
@@ -26,7 +28,10 @@ export const STORED_IMAGE_NAMES = `<image> is\n${storedNames()}`;
 function storedNames(): string {
   return `  oci:DIR[:TAG]         an image in an OCI layout directory; every platform in it
   oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]
-                        an image in a tar archive`;
+                        an image in a tar archive
+  docker://HOST/NAME[:TAG]
+                        an image in a registry, with the logins of docker and
+                        podman`;
 }
 
 /** Options, by name; they are made anew for each command. */
@@ -38,6 +43,9 @@ export const imageOption = {
     new Option('--read-layers <when>', 'read layers to see what is in the image; auto: those on this machine')
       .choices(['auto', 'always', 'never'])
       .env('MPU_READ_LAYERS'),
+  pushTo: () =>
+    new Option('--push-to <image>', 'docker://HOST/NAME[:TAG] that the new image of a registry goes to').env('MPU_PUSH_TO'),
+  plainHttp: () => new Option('--plain-http', 'speak to registries without encryption').env('MPU_PLAIN_HTTP'),
   force: () => new Option('-f, --force', 'replace an image of that name that mpu did not make').env('MPU_FORCE'),
   libraryDir: () =>
     new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env('MPU_LIBRARY_DIR'),
@@ -61,8 +69,8 @@ function sourceDateEpoch(env: NodeJS.ProcessEnv): number | undefined {
 /** The options of a run, as the library takes them. */
 export function imageOptions(flags: ImageFlags, run: Run): InjectOptions {
   const timestamp = sourceDateEpoch(process.env);
-  const { engine, tag, output, readLayers, force, libraryDir: libraryDirectory } = flags;
-  const given = { engine, tag, output, readLayers, force, libraryDirectory, timestamp };
+  const { libraryDir: libraryDirectory, ...others } = flags;
+  const given = { ...others, libraryDirectory, timestamp };
   return {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as InjectOptions),
     signal: run.signal,

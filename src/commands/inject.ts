@@ -15,8 +15,8 @@ in its Env instead. The source image is never changed, and injecting an
 injected image does nothing.`;
 
 const EXAMPLES = `
-${IMAGE_NAMES}; the new one
-                        goes to an archive of its own, FILE with -mpu
+${IMAGE_NAMES}
+What comes out of an archive goes to an archive of its own, FILE with -mpu
 
 If the new name is taken: an image that mpu made is replaced when the source or
 the library has changed since, any other image only with --force.
@@ -25,6 +25,7 @@ Examples:
   mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04
   mpu inject team/train:7 --tag team/train:7-gpu
   mpu inject --engine podman localhost/app
+  mpu inject docker://registry.example/team/train:7
   mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...
   mpu inject docker-archive:train.tar && docker load --input train-mpu.tar
 
@@ -62,6 +63,8 @@ export const registerInject: RegisterCommand = (program, run) => {
     .addOption(imageOption.engine())
     .addOption(imageOption.tag('the name of <image> with -mpu'))
     .addOption(imageOption.output())
+    .addOption(imageOption.pushTo())
+    .addOption(imageOption.plainHttp())
     .addOption(imageOption.readLayers())
     .addOption(imageOption.force())
     .addOption(imageOption.libraryDir())

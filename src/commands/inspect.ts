@@ -17,6 +17,7 @@ ${STORED_IMAGE_NAMES}
 Examples:
   mpu inspect oci:./layout:latest-mpu
   mpu inspect docker-archive:train.tar --json
+  mpu inspect docker://registry.example/team/train:7
 
 Exit codes: 0 it was looked at, whatever the answer; 1 failed; 2 usage; 4 permission denied.
 `;
@@ -64,6 +65,7 @@ export const registerInspect: RegisterCommand = (program, run) => {
     .summary('tell whether mpu is in an image')
     .description(DESCRIPTION)
     .argument('<image>', 'image to look at')
+    .addOption(imageOption.plainHttp())
     .addOption(imageOption.readLayers())
     .addOption(imageOption.libraryDir())
     .addHelpText('after', EXAMPLES)

@@ -9,7 +9,7 @@ import { checkOptions } from './target-errors.js';
 /**
  * Gives an image without mpu: the image that was injected, where mpu's layer is the topmost; otherwise one
  * with a layer more, which removes libmpu.so and puts the former /etc/ld.so.preload back. `image` is
- * `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME:TAG]`. The source never changes.
+ * `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME:TAG]` or `docker://HOST/NAME[:TAG]`. The source never changes.
  * Rejects with an {@link MpuError}; nothing is left behind then.
  */
 export async function eject(image: string, options: EjectOptions = {}): Promise<EjectResult> {

@@ -23,6 +23,10 @@ export interface InjectOptions {
   tag?: string;
   /** Archive that the new image goes to; default: `NAME-mpu.tar` beside the source. Only for archives. */
   output?: string;
+  /** `docker://HOST/NAME[:TAG]`: where the new image of a registry goes. Default: the repository of the source. */
+  pushTo?: string;
+  /** Whether registries are spoken to without TLS. Default false. */
+  plainHttp?: boolean;
   /** Default `auto`. Images in engines are always looked at. */
   readLayers?: ReadLayers;
   /** Replace an image of that name even if it was not made by mpu. Default false. */

@@ -9,8 +9,8 @@ import { checkOptions } from './target-errors.js';
 
 /**
  * Makes a new image out of `image`, with one layer more: libmpu.so, and its line in /etc/ld.so.preload.
- * `image` is `NAME[:TAG]` or an id in docker or podman, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
- * `docker-archive:FILE[:NAME:TAG]`. An image that has the library already is left alone. The source never
+ * `image` is `NAME[:TAG]` or an id in docker or podman, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+ * `docker-archive:FILE[:NAME:TAG]` or `docker://HOST/NAME[:TAG]`. An image that has the library already is left alone. The source never
  * changes. Rejects with an {@link MpuError}; nothing is left behind then.
  */
 export async function inject(image: string, options: InjectOptions = {}): Promise<InjectResult> {

@@ -8,7 +8,7 @@ import { checkOptions } from './target-errors.js';
 
 /**
  * Tells whether an image has mpu, and what {@link inject} would do; changes nothing. `image` is
- * `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME:TAG]`. Rejects with an {@link MpuError}.
+ * `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME:TAG]` or `docker://HOST/NAME[:TAG]`. Rejects with an {@link MpuError}.
  */
 export async function inspect(image: string, options: InspectOptions = {}): Promise<InspectResult> {
   const reference = storedReference(image, 'inspect');

@@ -3,6 +3,7 @@
 import { join, parse } from 'node:path';
 import { ExitCode, MpuError } from './errors.js';
 import type { TargetRequest } from './oci/image-store.js';
+import { REGISTRY_TRANSPORT, parseRegistryReference, type RegistryReference } from './registry/reference.js';
 
 /** An image in a container engine's store. */
 export interface EngineReference {
@@ -33,7 +34,7 @@ export interface ArchiveReference {
 }
 
 /** An image outside of container engines. */
-export type StoredReference = LayoutReference | ArchiveReference;
+export type StoredReference = LayoutReference | ArchiveReference | RegistryReference;
 
 /** What `mpu inject` takes. */
 export type ImageReference = EngineReference | StoredReference;
@@ -59,7 +60,7 @@ const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 /** Values of org.opencontainers.image.ref.name (image-spec, annotations). */
 const LAYOUT_TAG = /^[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*$/;
 /** Transports of skopeo and others. `docker:TAG` without slashes is an image called docker. */
-const OTHER_TRANSPORT = /^(docker:\/\/|docker-daemon:|containers-storage:)/;
+const OTHER_TRANSPORT = /^(docker-daemon:|containers-storage:)/;
 
 function invalid(text: string, why: string, next: string): MpuError {
   return new MpuError({
@@ -99,17 +100,19 @@ function parseArchiveReference(text: string, kind: ArchiveReference['kind']): Ar
 
 /**
  * Parses what a user calls an image: a name or id known to a container engine, `oci:DIR[:TAG]`,
- * `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME:TAG]`, where DIR and FILE have no colon. Throws an {@link MpuError} (exit code 2) for anything else.
+ * `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME:TAG]`, where DIR and FILE have no colon, or
+ * `docker://HOST/NAME[:TAG][@DIGEST]`. Throws an {@link MpuError} (exit code 2) for anything else.
  */
 export function parseImageReference(text: string): ImageReference {
   if (text.startsWith('oci:')) return parseLayoutReference(text);
   if (text.startsWith('oci-archive:')) return parseArchiveReference(text, 'oci-archive');
   if (text.startsWith('docker-archive:')) return parseArchiveReference(text, 'docker-archive');
+  if (text.startsWith(REGISTRY_TRANSPORT)) return parseRegistryReference(text);
   const transport = OTHER_TRANSPORT.exec(text)?.[1];
   if (transport !== undefined) {
     throw invalid(
       text,
-      `images are taken from docker, podman, an OCI layout or an archive, not from ${transport}`,
+      `images are taken from docker, podman, an OCI layout, an archive or a registry, not from ${transport}`,
       `skopeo copy ${text} oci:DIR:TAG && mpu inject oci:DIR:TAG`,
     );
   }

@@ -3,6 +3,7 @@
 import { ExitCode, MpuError } from './errors.js';
 import type { EngineName } from './inject-types.js';
 import type { ImageReference } from './reference.js';
+import { parseRegistryReference } from './registry/reference.js';
 
 /** The new image would take the source's name. */
 export function sameTagError(source: string, verb = 'inject'): MpuError {
@@ -32,7 +33,7 @@ function usageError(what: string, why: string, next: string): MpuError {
 /** Rejects options that make no sense for the place an image lies in. */
 export function checkOptions(
   { kind, text }: ImageReference,
-  { engine, output }: { engine?: EngineName; output?: string },
+  { engine, output, pushTo }: { engine?: EngineName; output?: string; pushTo?: string },
 ): void {
   if (kind !== 'engine' && engine !== undefined) {
     throw usageError(`cannot take ${text} from ${engine}`, 'it is in no engine', 'leave out --engine');
@@ -42,6 +43,15 @@ export function checkOptions(
       `cannot write the new image of ${text} to an archive`,
       '--output is for images that come out of archives',
       'leave out --output, or name the new image with --tag',
+    );
+  }
+  if (pushTo === undefined) return;
+  parseRegistryReference(pushTo);
+  if (kind !== 'registry') {
+    throw usageError(
+      `cannot push what is made of ${text}`,
+      '--push-to is for images of registries',
+      `leave out --push-to, then: skopeo copy NEW-IMAGE ${pushTo}`,
     );
   }
 }

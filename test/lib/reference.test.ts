@@ -51,7 +51,7 @@ await t.test('what is no image', (t) => {
   for (const text of ['', '-v', '--help', 'App', 'a b', 'app:', 'app:.x', 'app@sha256:1', 'oci:', 'oci:d:', '../x', 'a//b', 'oci-archive:', 'docker-archive:x.tar:A:b']) {
     t.throws(() => parseImageReference(text), { code: 'invalid-reference', exitCode: 2 }, JSON.stringify(text));
   }
-  for (const text of ['docker://app', 'docker-daemon:app:1']) {
+  for (const text of ['docker-daemon:app:1', 'containers-storage:app']) {
     t.match(t.throws(() => parseImageReference(text)), { why: /^images are taken from/, next: /^skopeo copy/ }, text);
   }
   t.end();

@@ -110,7 +110,7 @@ async function ejectPlatform(
 
 /** Takes mpu out of the image of a store. Whatever goes wrong, the store is then as it was. */
 export async function ejectImage(store: ImageStore, options: EjectOptions): Promise<EjectResult> {
-  const target = targetOf(store, { verb: 'eject', tag: options.tag, output: options.output });
+  const target = targetOf(store, { ...options, verb: 'eject' });
   const isOriginal: boolean[] = [];
   try {
     const edited = await editPlatforms(store, {

@@ -28,6 +28,8 @@ export interface TargetRequest {
   tag?: string | undefined;
   /** Archive that the user asked for. */
   output?: string | undefined;
+  /** `docker://HOST/NAME[:TAG]` that the user asked for. */
+  pushTo?: string | undefined;
 }
 
 /** How a store is opened. */
@@ -36,6 +38,8 @@ export interface StoreOptions {
   signal?: AbortSignal | undefined;
   /** Told what is being done. */
   onProgress?: ((line: string) => void) | undefined;
+  /** Whether registries are spoken to without TLS. Default false. */
+  plainHttp?: boolean | undefined;
 }
 
 /** What a name stands for. */

@@ -75,7 +75,7 @@ async function injectPlatform(
 
 /** Injects the image of a store. Whatever goes wrong, the store is then as it was. */
 export async function injectImage(store: ImageStore, options: InjectOptions): Promise<InjectResult> {
-  const target = targetOf(store, { verb: 'inject', tag: options.tag, output: options.output });
+  const target = targetOf(store, { ...options, verb: 'inject' });
   const loadedBy = new Set<string>();
   try {
     const edited = await editPlatforms(store, {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Opening the place that an image lies in. */
 import type { StoredReference } from '../reference.js';
+import { RegistryStore } from '../registry/store.js';
 import { DockerArchiveStore } from './docker-archive-store.js';
 import type { ImageStore, StoreOptions } from './image-store.js';
 import { LayoutStore } from './layout-store.js';
@@ -15,5 +16,7 @@ export async function openStore(reference: StoredReference, options: StoreOption
       return OciArchiveStore.open(reference, options);
     case 'docker-archive':
       return DockerArchiveStore.open(reference, options);
+    case 'registry':
+      return RegistryStore.open(reference, { ...options, plainHttp: options.plainHttp ?? false, env: process.env });
   }
 }

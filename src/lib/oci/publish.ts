@@ -33,9 +33,10 @@ export async function publish(
   store: ImageStore,
   target: ImageTarget,
   edited: Descriptor | undefined,
-  { tag, output, verb, force, signal }: PublishOptions,
+  { tag, output, pushTo, verb, force, signal }: PublishOptions,
 ): Promise<Published> {
-  if (edited === undefined && tag === undefined && output === undefined) return { outcome: 'left' };
+  const isNamed = [tag, output, pushTo].some((name) => name !== undefined);
+  if (edited === undefined && !isNamed) return { outcome: 'left' };
   const image = edited ?? store.descriptor;
   const published = { image: target.name, digest: image.digest };
   const existing = await target.existing();

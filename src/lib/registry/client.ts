@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Requests to one registry: authorized, redirected, their refusals explained (OCI distribution-spec 1.1). */
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { MpuError, errnoName } from '../errors.js';
+import { Authorization } from './authorization.js';
+import { contentError, refusalError } from './errors.js';
+import { DOCKER_HUB } from './logins.js';
+import type { RequestBody, Transport, TransportRequest } from './transport.js';
+
+/** Where Docker Hub's API is. */
+const DOCKER_HUB_API = 'registry-1.docker.io';
+const MAX_REDIRECTS = 5;
+const REDIRECTS = [301, 302, 303, 307, 308];
+/** Of a refusal's body this much is read. */
+const REFUSAL_LIMIT = 64 * 1024;
+
+/** How a registry is spoken to. */
+export interface ClientOptions {
+  transport: Transport;
+  /** Where logins are found. */
+  env: NodeJS.ProcessEnv;
+  /** Without TLS. */
+  plainHttp: boolean;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((line: string) => void) | undefined;
+}
+
+/** One request of the API. */
+export interface ApiRequest {
+  method: TransportRequest['method'];
+  /** Below `/v2/REPOSITORY/`, or an address that the registry gave. */
+  at: string | URL;
+  repository: string;
+  /** Whether it writes. */
+  push?: boolean;
+  /** Another repository that is read from. */
+  from?: string;
+  headers?: OutgoingHttpHeaders;
+  body?: RequestBody;
+  /** What cannot be done when it fails. */
+  what: string;
+  /** Finishes whatever happens: an interrupted one would leave open what became of it. */
+  uninterrupted?: boolean;
+}
+
+/** A repository of a registry. */
+export interface Repository {
+  client: RegistryClient;
+  /** Its name in the registry. */
+  repository: string;
+}
+
+/** A registry, `HOST[:PORT]`. */
+export class RegistryClient {
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((line: string) => void) | undefined;
+  readonly #origin: string;
+  readonly #transport: Transport;
+  readonly #plainHttp: boolean;
+  readonly #authorization: Authorization;
+
+  constructor(
+    readonly host: string,
+    options: ClientOptions,
+  ) {
+    const { transport, env, plainHttp, signal, onProgress } = options;
+    this.signal = signal;
+    this.onProgress = onProgress;
+    this.#transport = transport;
+    this.#plainHttp = plainHttp;
+    this.#origin = new URL(`${plainHttp ? 'http' : 'https'}://${host === DOCKER_HUB ? DOCKER_HUB_API : host}`).origin;
+    this.#authorization = new Authorization(host, transport, env, plainHttp, signal);
+  }
+
+  /** The address of something in a repository. */
+  address(repository: string, at: string | URL): URL {
+    return at instanceof URL ? at : new URL(`/v2/${repository}/${at}`, this.#origin);
+  }
+
+  /** An address out of a Location header; refuses one that gives encryption up. */
+  located(answer: IncomingMessage, base: URL, what: string): URL {
+    const { location } = answer.headers;
+    if (location === undefined || !URL.canParse(location, base.href)) {
+      throw contentError(what, `${this.host} answered without a Location`);
+    }
+    const url = new URL(location, base);
+    if (url.protocol === 'https:' || (url.protocol === 'http:' && this.#plainHttp)) return url;
+    throw new MpuError({
+      code: 'registry-no-tls',
+      what,
+      why: `${this.host} sends to ${url.origin}, without encryption`,
+      next: 'correct the address that the registry gives itself; if it is to be so: --plain-http (MPU_PLAIN_HTTP=1)',
+    });
+  }
+
+  /**
+   * Sends a request and resolves with the answer, its body unread, when its status is one of `expected`. Reads
+   * are redirected; the login goes to the registry only, nowhere else. Rejects with a RegistryError otherwise.
+   */
+  async call(request: ApiRequest, expected: readonly number[]): Promise<IncomingMessage> {
+    const { method, repository, what, body } = request;
+    const actions = request.push === true ? 'pull,push' : 'pull';
+    const mounted = request.from === undefined ? [] : [`repository:${request.from}:pull`];
+    const scopes = [`repository:${repository}:${actions}`, ...mounted];
+    const asker = { repository, scopes, what };
+    const signal = request.uninterrupted === true ? undefined : this.signal;
+    let url = this.address(repository, request.at);
+    let challenged = false;
+    for (let redirects = 0; ; ) {
+      const isOwn = url.origin === this.#origin;
+      const authorization = isOwn ? await this.#authorization.header(asker) : undefined;
+      const headers = { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
+      const answer = await this.#transport.send({ method, url, headers, body, what, signal });
+      const status = answer.statusCode ?? 0;
+      if (expected.includes(status)) return answer;
+      const wanted = answer.headers['www-authenticate'] ?? '';
+      if (isOwn && status === 401 && !challenged && this.#authorization.challenged(wanted)) {
+        challenged = true;
+        answer.resume();
+        continue;
+      }
+      if (REDIRECTS.includes(status) && (method === 'GET' || method === 'HEAD') && redirects < MAX_REDIRECTS) {
+        redirects += 1;
+        url = this.located(answer, url, what);
+        answer.resume();
+        continue;
+      }
+      const refusal = { status, body: await beginning(answer), retryAfter: answer.headers['retry-after'] };
+      const story = status < 500 ? await this.#authorization.story(repository) : '';
+      throw refusalError(what, isOwn ? this.host : url.host, refusal, story);
+    }
+  }
+}
+
+/** The first part of a body, for a message; a connection that breaks meanwhile does not matter. */
+async function beginning(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > REFUSAL_LIMIT) break;
+    }
+  } catch (error) {
+    if (errnoName(error) === undefined) throw error;
+  }
+  return Buffer.concat(chunks).toString();
+}
