@@ -4,14 +4,28 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
 import { registerDemo } from './commands/demo.js';
+import { registerDoctor } from './commands/doctor.js';
 import { registerInject } from './commands/inject.js';
+import { registerMetrics } from './commands/metrics.js';
 import { registerModule } from './commands/module.js';
+import { registerPs } from './commands/ps.js';
+import { registerStatus } from './commands/status.js';
+import { registerTranslate } from './commands/translate.js';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
 import { Output } from './lib/output.js';
 import { version } from './lib/version.js';
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerModule, registerDemo];
+const COMMANDS: readonly RegisterCommand[] = [
+  registerInject,
+  registerModule,
+  registerDoctor,
+  registerStatus,
+  registerPs,
+  registerTranslate,
+  registerMetrics,
+  registerDemo,
+];
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());
@@ -86,14 +100,19 @@ function unexpected(error: unknown): MpuError {
   });
 }
 
+const PATIENCE_MS = 500;
+
 /** Fires at the first SIGINT, SIGTERM or SIGHUP; the second one ends the program at once. */
 function interruptSignal(output: Output): AbortSignal {
   const controller = new AbortController();
   for (const [name, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(128 + number);
-      output.note(`${name}: cleaning up; once more to leave at once`);
       controller.abort(name);
+      // Nothing to say where it ends before anybody could wonder.
+      setTimeout(() => {
+        output.note(`${name}: cleaning up; once more to leave at once`);
+      }, PATIENCE_MS).unref();
     });
   }
   return controller.signal;
@@ -106,11 +125,12 @@ async function main(args: readonly string[]): Promise<number> {
   const command = first === 'module' ? `module ${verb}`.trimEnd() : first;
   const output = new Output({ command, json });
   const said: Said = { out: '', err: '' };
-  const program = createProgram({ output, signal: interruptSignal(output) }, said);
+  const run: Run = { output, signal: interruptSignal(output), exitCode: ExitCode.ok };
+  const program = createProgram(run, said);
   dropFalseFlags(program);
   try {
     await program.parseAsync(args, { from: 'user' });
-    return ExitCode.ok;
+    return run.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return reportCommander(error, said, output);
     const failure = error instanceof MpuError ? error : unexpected(error);
