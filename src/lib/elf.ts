@@ -42,3 +42,9 @@ export function elfSection(data: Buffer, wanted: string): Buffer | undefined {
   }
   return undefined;
 }
+
+/** e_machine of a little-endian ELF file (elf.h: EM_X86_64 is 62); undefined for any other file. */
+export function elfMachine(data: Buffer): number | undefined {
+  const isElf = data.length >= 20 && data.subarray(0, 4).toString('latin1') === '\x7fELF' && data[5] === 1;
+  return isElf ? data.readUInt16LE(18) : undefined;
+}

@@ -15,6 +15,13 @@ export interface Driver {
   regime?: Regime;
 }
 
+/** The flavours in words. */
+export const FLAVOURS: Record<Driver['flavour'], string> = {
+  open: 'open kernel modules',
+  closed: 'closed kernel modules',
+  unknown: 'kernel modules of unknown flavour',
+};
+
 /** The first line of /proc/driver/nvidia/version (nv-procfs.c): `NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.12 ...`. */
 const VERSION_LINE = /^NVRM version:.*?(Open )?Kernel Module.*?\s(\d+\.\d+(?:\.\d+)?)\s/m;
 
