@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Processes as /proc shows them, and which PID namespace is the host's. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 
 /** A process, seen from the PID namespace of this program. */
 export interface Process {
@@ -21,6 +21,14 @@ export interface Process {
 /** Inode number of the initial PID namespace (PROC_PID_INIT_INO, fixed since Linux 3.8). */
 const INITIAL_NAMESPACE = 0xeffffffc;
 
+/** Type of the file system of namespace files (linux/magic.h). */
+const NSFS_MAGIC = 0x6e736673;
+
+/** Inode number of the namespace that a file is; undefined for an ordinary file. Throws where there is none. */
+export function namespaceOfFile(path: string): number | undefined {
+  return statfsSync(path).type === NSFS_MAGIC ? statSync(path).ino : undefined;
+}
+
 /** Where the host's PID namespace is put for containers. */
 export const DEFAULT_PIDNS = '/run/mpu/pidns';
 
@@ -35,7 +43,7 @@ export function hostNamespace(): number {
   const chosen = process.env.MPU_PIDNS ?? '';
   if (chosen === '') return INITIAL_NAMESPACE;
   try {
-    return statSync(chosen).ino;
+    return namespaceOfFile(chosen) ?? INITIAL_NAMESPACE;
   } catch {
     return INITIAL_NAMESPACE;
   }
