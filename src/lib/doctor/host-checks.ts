@@ -6,6 +6,9 @@ import { ExitCode, MpuError } from '../errors.js';
 import { findNvidiaSmi, queryGpus } from '../gpu/nvidia-smi.js';
 import { Host } from '../module/host.js';
 import { checkLoadable, chooseCompiler, kernelBuild } from '../module/kernel-build.js';
+import { loadedModule } from '../module/loaded.js';
+import { readRestrictions } from '../module/restrictions.js';
+import { sourceVersion } from '../module/source.js';
 import { moduleStatus, type ModuleStatus } from '../module/status.js';
 import { nativeAddon } from '../native-addon.js';
 import { nativeLibrary } from '../native-library.js';
@@ -20,6 +23,8 @@ import { newNamespace, prove, wrongWith, type Proof } from './proof.js';
 export interface HostContext extends DriverContext {
   host: Host;
   module: ModuleStatus;
+  /** Why not all of `module` could be read; what is missing then reads as not there. */
+  moduleError: unknown;
   /** Whether the kernel takes modules at all. */
   loadable: boolean;
   pidnsPath: string;
@@ -48,6 +53,12 @@ function remedy({ host, loadable }: HostContext): string {
   return loadable ? 'sudo mpu module load' : 'use a kernel that takes modules, or Linux 6.11 or later';
 }
 
+/** What can be said about the module even where its files cannot be read. */
+async function leastStatus(host: Host): Promise<ModuleStatus> {
+  const [loaded, restrictions, version] = [await loadedModule(host), await readRestrictions(host), await sourceVersion()];
+  return { kernel: host.kernel, running: host.running, version, loaded, installed: [], atBoot: false, restrictions };
+}
+
 /** Looks at everything the checks need. */
 export async function hostContext(): Promise<HostContext> {
   const host = await Host.open();
@@ -64,7 +75,12 @@ export async function hostContext(): Promise<HostContext> {
     else proofError = error;
   }
   const loadable = await checkLoadable(host).then(() => true, () => false);
-  return { host, driver: await findDriver(), module: await moduleStatus(host), loadable, pidnsPath: path, pidns, addonError, proof, proofError };
+  let moduleError: unknown;
+  const module = await moduleStatus(host).catch(async (error: unknown) => {
+    moduleError = error;
+    return leastStatus(host);
+  });
+  return { host, driver: await findDriver(), module, moduleError, loadable, pidnsPath: path, pidns, addonError, proof, proofError };
 }
 
 function checkModule(context: HostContext): Finding {
@@ -196,6 +212,12 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
       const paths = installed.filter(({ ours }) => !ours).map(({ path }) => path);
       return warn(`a module of another project has the name mpu: ${paths.join(', ')}`, `remove it: sudo rm ${paths.join(' ')}, and: sudo depmod`);
     },
+  },
+  {
+    id: 'module-files',
+    title: 'module files',
+    applies: ({ moduleError }) => moduleError !== undefined,
+    run: ({ moduleError }) => findingOf('warn', moduleError),
   },
   { id: 'signatures', title: 'signatures', applies: ({ module: { loaded } }) => loaded.owner !== 'mpu', run: checkSignatures },
   { id: 'build', title: 'headers, compiler', applies: ({ loadable }) => loadable, run: checkBuild },

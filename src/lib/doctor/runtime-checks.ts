@@ -54,7 +54,7 @@ async function byVersion(name: string): Promise<RuntimeState | undefined> {
   const text = await said(name, ['--version']);
   if (text === undefined) return undefined;
   const match = /(\d+)\.(\d+)[^\s,]*/.exec(text);
-  if (match === null) return { name, cdi: 'unknown' };
+  if (match === null) return { name, cdi: 'unknown', problem: 'it does not run' };
   const [major, minor] = [Number(match[1]), Number(match[2])];
   const [firstMajor, firstMinor] = CDI_SINCE[name] ?? [Infinity, 0];
   const takes = major > firstMajor || (major === firstMajor && minor >= firstMinor);
@@ -71,7 +71,7 @@ const CDI_WORDS: Record<RuntimeState['cdi'], string> = { yes: 'CDI', no: 'no CDI
 
 /** A runtime in a few words. */
 export function describeRuntime({ name, version, cdi, problem }: RuntimeState): string {
-  return problem === undefined ? `${name} ${version ?? ''} (${CDI_WORDS[cdi]})` : `${name} (${problem})`;
+  return problem === undefined ? `${name} ${version ?? 'of unknown version'} (${CDI_WORDS[cdi]})` : `${name} (${problem})`;
 }
 
 /** Paths of the CDI specifications that name a file or device. */
