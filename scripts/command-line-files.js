@@ -15,7 +15,7 @@ import { createProgram } from '../dist/program.js';
 
 const [directory] = process.argv.slice(2);
 if (directory === undefined) throw new Error('usage: command-line-files.js DIR');
-const run = { output: new Output({ command: 'mpu', json: false }), signal: new AbortController().signal };
+const run = { output: new Output({ command: 'mpu', json: false }), signal: new AbortController().signal, exitCode: 0 };
 const root = describeCommand(createProgram(run, { out: '', err: '' }));
 
 const files = {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The `mpu` command. */
 import { CommanderError, type Command } from 'commander';
+import type { Run } from './commands/command.js';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
 import { Output } from './lib/output.js';
 import { version } from './lib/version.js';
@@ -55,14 +56,19 @@ function unexpected(error: unknown): MpuError {
   });
 }
 
+const PATIENCE_MS = 500;
+
 /** Fires at the first SIGINT, SIGTERM or SIGHUP; the second one ends the program at once. */
 function interruptSignal(output: Output): AbortSignal {
   const controller = new AbortController();
   for (const [name, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(128 + number);
-      output.note(`${name}: cleaning up; once more to leave at once`);
       controller.abort(name);
+      // Nothing to say where it ends before anybody could wonder.
+      setTimeout(() => {
+        output.note(`${name}: cleaning up; once more to leave at once`);
+      }, PATIENCE_MS).unref();
     });
   }
   return controller.signal;
@@ -75,11 +81,12 @@ async function main(args: readonly string[]): Promise<number> {
   const command = first === 'module' ? `module ${verb}`.trimEnd() : first;
   const output = new Output({ command, json });
   const said: Said = { out: '', err: '' };
-  const program = createProgram({ output, signal: interruptSignal(output) }, said);
+  const run: Run = { output, signal: interruptSignal(output), exitCode: ExitCode.ok };
+  const program = createProgram(run, said);
   dropFalseFlags(program);
   try {
     await program.parseAsync(args, { from: 'user' });
-    return ExitCode.ok;
+    return run.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return reportCommander(error, said, output);
     const failure = error instanceof MpuError ? error : unexpected(error);

@@ -4,14 +4,31 @@ import { Command, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
 import { registerCompletion } from './commands/completion.js';
 import { registerDemo } from './commands/demo.js';
+import { registerDoctor } from './commands/doctor.js';
 import { registerEject } from './commands/eject.js';
 import { registerInject } from './commands/inject.js';
 import { registerInspect } from './commands/inspect.js';
+import { registerMetrics } from './commands/metrics.js';
 import { registerModule } from './commands/module.js';
+import { registerPs } from './commands/ps.js';
+import { registerStatus } from './commands/status.js';
+import { registerTranslate } from './commands/translate.js';
 import { version } from './lib/version.js';
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerEject, registerInspect, registerModule, registerDemo, registerCompletion];
+const COMMANDS: readonly RegisterCommand[] = [
+  registerInject,
+  registerEject,
+  registerInspect,
+  registerModule,
+  registerDoctor,
+  registerStatus,
+  registerPs,
+  registerTranslate,
+  registerMetrics,
+  registerDemo,
+  registerCompletion,
+];
 
 /** What commander has to say, kept until it is known how to print it. */
 export interface Said {

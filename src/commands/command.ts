@@ -8,6 +8,8 @@ export interface Run {
   readonly output: Output;
   /** Fires when the user interrupts; `reason` is the name of the signal. */
   readonly signal: AbortSignal;
+  /** What to exit with when the action returns; a command whose result is a verdict sets it. */
+  exitCode: number;
 }
 
 /** Adds one command to the program. Its action throws an MpuError when it fails. */

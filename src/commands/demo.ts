@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { besideEachOther, processBox, type Side } from '../lib/demo/columns.js';
 import { containerStage } from '../lib/demo/container-stage.js';
 import { namespaceStage } from '../lib/demo/namespace-stage.js';
-import { REGIMES, type Regime } from '../lib/demo/regimes.js';
+import { REGIMES, type Regime } from '../lib/driver/regimes.js';
 import { playScene, SIMULATION, type Scene, type Stage, type View } from '../lib/demo/scene.js';
 import { ExitCode, messageOf, MpuError, throwIfInterrupted } from '../lib/errors.js';
 import { fetchAnyNvidiaClient, type NvidiaClient } from '../lib/nvidia-clients.js';

@@ -53,7 +53,7 @@ export interface InjectionPlan {
 }
 
 /** Where programs of an architecture name their dynamic loader (fixed by the ABI). */
-const LOADERS: Record<Architecture, { glibc: string; musl: string }> = {
+export const LOADERS: Record<Architecture, { glibc: string; musl: string }> = {
   x86_64: { glibc: '/lib64/ld-linux-x86-64.so.2', musl: '/lib/ld-musl-x86_64.so.1' },
   aarch64: { glibc: '/lib/ld-linux-aarch64.so.1', musl: '/lib/ld-musl-aarch64.so.1' },
 };

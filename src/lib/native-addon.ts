@@ -23,6 +23,8 @@ export interface NativeAddon {
   netlinkTranslate(pids: Uint32Array, toHost: boolean): Promise<Uint32Array>;
   netlinkGet(): Promise<RawModuleState>;
   nsfsTranslate(pids: Uint32Array, toHost: boolean, path: string, initialOnly: boolean): Promise<Uint32Array>;
+  /** The namespace regime of a driver release (kernel/rm/release.c); undefined for what is no version. */
+  releaseRegime(release: string): string | undefined;
 }
 
 /** A system call of the addon that failed. */

@@ -6,6 +6,10 @@
 #include "nsfs.h"
 #include "uapi/mpu.h"
 
+extern "C" {
+#include "rm/rm.h"
+}
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -241,11 +245,24 @@ Napi::Value NsfsTranslate(const Napi::CallbackInfo &info)
 				      info[3].As<Napi::Boolean>().Value());
 }
 
+// Not asynchronous: it only looks into a table.
+Napi::Value ReleaseRegime(const Napi::CallbackInfo &info)
+{
+	if (info.Length() != 1 || !info[0].IsString())
+		return Refuse(info.Env(), "expected (string)");
+	const std::string release = info[0].As<Napi::String>().Utf8Value();
+	const char *regime =
+		mpu_rm_release_regime(release.data(), static_cast<mpu_u32>(release.size()));
+
+	return regime ? Napi::String::New(info.Env(), regime) : info.Env().Undefined();
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports)
 {
 	exports.Set("netlinkTranslate", Napi::Function::New(env, NetlinkTranslate));
 	exports.Set("netlinkGet", Napi::Function::New(env, NetlinkGet));
 	exports.Set("nsfsTranslate", Napi::Function::New(env, NsfsTranslate));
+	exports.Set("releaseRegime", Napi::Function::New(env, ReleaseRegime));
 	return exports;
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { containerStage } from '#mpu/lib/demo/container-stage.js';
 import { namespaceStage } from '#mpu/lib/demo/namespace-stage.js';
-import { REGIMES } from '#mpu/lib/demo/regimes.js';
+import { REGIMES } from '#mpu/lib/driver/regimes.js';
 import { playScene, SIMULATION, type Scene, type Stage, type View } from '#mpu/lib/demo/scene.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package-root.js';

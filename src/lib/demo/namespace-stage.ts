@@ -2,17 +2,8 @@
 /** The demo without a container engine: a new PID namespace stands for the container. */
 import { join } from 'node:path';
 import type { NvidiaClient } from '../nvidia-clients.js';
-import { packageRoot } from '../package-root.js';
+import { nativeLibrary } from '../native-library.js';
 import type { Stage } from './scene.js';
-
-/** Node's names of architectures, and those of libmpu.so. */
-const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64', ia32: 'i386' };
-
-/** The libmpu.so for programs of this machine. */
-export function nativeLibrary(): string {
-  const architecture = ARCHITECTURES[process.arch] ?? process.arch;
-  return join(packageRoot, 'build', 'preload', architecture, 'libmpu.so');
-}
 
 /**
  * A stage made of unshare(1). `programs` is a directory with the simulated processes' programs. The host's PID namespace is

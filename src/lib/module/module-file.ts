@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { elfSection } from '../elf.js';
 import { MpuError, errnoName, fileError } from '../errors.js';
 import type { Host } from './host.js';
 import { lastLines, runProgram } from './program.js';
@@ -30,34 +31,12 @@ export interface ModuleFile {
   signed: boolean;
 }
 
-/** The section of a 64-bit little-endian ELF file; empty when it has none of that name. */
-function elfSection(data: Buffer, wanted: string): Buffer {
-  const [tableOffset, entrySize, count, nameIndex] = [Number(data.readBigUInt64LE(0x28)), data.readUInt16LE(0x3a), data.readUInt16LE(0x3c), data.readUInt16LE(0x3e)];
-  const contents = (index: number): Buffer => {
-    const header = tableOffset + index * entrySize;
-    const offset = Number(data.readBigUInt64LE(header + 0x18));
-    return data.subarray(offset, offset + Number(data.readBigUInt64LE(header + 0x20)));
-  };
-  const names = contents(nameIndex);
-  for (let index = 0; index < count; index++) {
-    const at = data.readUInt32LE(tableOffset + index * entrySize);
-    if (names.toString('latin1', at, names.indexOf(0, at)) === wanted) return contents(index);
-  }
-  return Buffer.alloc(0);
-}
-
 /** The entries of a module's .modinfo section; none when it is no such file. */
 export function parseModinfo(data: Buffer): Map<string, string> {
   const info = new Map<string, string>();
-  if (data.subarray(0, 6).toString('latin1') !== '\x7fELF\x02\x01') return info;
-  try {
-    for (const entry of elfSection(data, '.modinfo').toString('utf8').split('\0')) {
-      const [name = '', ...value] = entry.split('=');
-      if (!info.has(name)) info.set(name, value.join('='));
-    }
-  } catch (error) {
-    // The file ends before its headers say so.
-    if (!(error instanceof RangeError)) throw error;
+  for (const entry of elfSection(data, '.modinfo')?.toString('utf8').split('\0') ?? []) {
+    const [name = '', ...value] = entry.split('=');
+    if (!info.has(name)) info.set(name, value.join('='));
   }
   return info;
 }

@@ -41,7 +41,8 @@ export async function moduleStatus(host: Host, query?: Query): Promise<ModuleSta
   const dkms = await Dkms.find(host).then((found) => found?.status()).catch(() => undefined);
   const headers = await findHeaders(host);
   const built = await readModuleFile(join(cacheDirectory(host), host.kernel, 'mpu.ko')).catch((error: unknown) => {
-    if (errnoName(error instanceof Error ? error.cause : undefined) === 'ENOENT') return undefined;
+    // Another user's cache is none of ours.
+    if (['ENOENT', 'EACCES'].includes(errnoName(error instanceof Error ? error.cause : undefined) ?? '')) return undefined;
     throw error;
   });
   return {

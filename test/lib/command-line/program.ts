@@ -6,6 +6,6 @@ import { describeCommand, type CommandSpec } from '#mpu/lib/command-line/tree.js
 
 /** mpu's own command line. */
 export function ownCommandLine(): CommandSpec {
-  const run = { output: new Output({ command: 'mpu', json: false }), signal: new AbortController().signal };
+  const run = { output: new Output({ command: 'mpu', json: false }), signal: new AbortController().signal, exitCode: 0 };
   return describeCommand(createProgram(run, { out: '', err: '' }));
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What drivers do to a container, regime by regime, in words for a person. */
 
-/** One way in which drivers speak of PIDs; the ids are rm-sim's. */
+/** One way in which drivers speak of PIDs; the ids are those of kernel/rm/release.c and rm-sim. */
 export interface Regime {
   id: string;
   /** Releases that behave like this. */
   drivers: string;
   /** What a container is shown without mpu. */
   wrong: string;
+  /** Whether PIDs and memory in the process table are right without mpu. */
+  tableRight?: true;
 }
 
 /** The regimes in the order in which they came; sources as in kernel/rm/release.c. */
@@ -36,5 +38,11 @@ export const REGIMES: readonly Regime[] = [
     id: 'R4',
     drivers: '570.148, 575.57 and later',
     wrong: 'rows repeat; other tenants appear in the utilization samples, with host PID and kernel address',
+    tableRight: true,
   },
 ];
+
+/** The regime with an id of kernel/rm/release.c. R3a differs from R3b in accounting alone. */
+export function regimeById(id: string | undefined): Regime | undefined {
+  return REGIMES.find((regime) => regime.id === (id === 'R3a' ? 'R3b' : id));
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `mpu translate`: PIDs of containers and the host. */
+import { Option } from 'commander';
+import { ExitCode, MpuError } from '../lib/errors.js';
+import { translatePids } from '../lib/translate-pids.js';
+import type { RegisterCommand } from './command.js';
+
+const DESCRIPTION = `Translate PIDs between a container and the host.
+
+Prints one number a line, in the order given; 0 for a process that does not exist
+or is not in the container. The id of a thread counts as its process.`;
+
+const EXAMPLES = `
+On the host it needs neither mpu.ko nor a GPU; --in is a container's name, id or first
+digits, POD, NAMESPACE/POD, or the host PID of a process in it. Inside a container it
+asks mpu.ko, or the host's PID namespace file.
+
+Examples:
+  mpu translate 4711 --to-container
+  mpu translate 1 7 --to-host --in web
+  mpu translate $$ --to-host
+
+Exit codes: 0 done; 1 a process is not there, or no such container; 2 usage;
+3 this container has nobody to ask.
+`;
+
+interface Flags {
+  toHost?: boolean;
+  toContainer?: boolean;
+  in?: string;
+}
+
+const LARGEST_PID = 0xffffffff;
+
+function usage(why: string, next: string): MpuError {
+  return new MpuError({ code: 'usage', what: 'cannot translate the PIDs', why, next, exitCode: ExitCode.usage });
+}
+
+function parsePid(text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) <= LARGEST_PID) return Number(text);
+  throw usage(`${JSON.stringify(text)} is no PID`, 'mpu translate --help');
+}
+
+/** Registers `mpu translate`. */
+export const registerTranslate: RegisterCommand = (program, run) => {
+  program
+    .command('translate')
+    .summary('translate PIDs between a container and the host')
+    .description(DESCRIPTION)
+    .argument('<pid...>', 'PIDs to translate')
+    .addOption(new Option('--to-host', 'from the container to the host').env('MPU_TO_HOST').conflicts('toContainer'))
+    .addOption(new Option('--to-container', 'from the host to the container').env('MPU_TO_CONTAINER'))
+    .addOption(new Option('-i, --in <container>', 'the container, seen from the host').env('MPU_IN'))
+    .addHelpText('after', EXAMPLES)
+    .action(async (pids: string[], flags: Flags) => {
+      if (flags.toHost !== true && flags.toContainer !== true) {
+        throw usage('it has to be said in which direction', `mpu translate ${pids.join(' ')} --to-host, or --to-container`);
+      }
+      const direction = flags.toHost === true ? 'to-host' : 'to-container';
+      const answers = await translatePids(pids.map(parsePid), direction, flags.in);
+      const missing = answers.filter(({ translated }) => translated === null).map(({ pid }) => pid);
+      if (missing.length > 0) run.exitCode = ExitCode.failed;
+      if (missing.length > 0 && !run.output.json) run.output.note(`not there: ${missing.join(', ')}`);
+      run.output.result(answers.map(({ translated }) => translated ?? 0).join('\n'), { ok: run.exitCode === ExitCode.ok, direction, pids: answers });
+    });
+};

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Checks of a host: whether its containers can be shown their own processes. */
+import { access } from 'node:fs/promises';
+import { findDriver } from '../driver/driver.js';
+import { ExitCode, MpuError } from '../errors.js';
+import { findNvidiaSmi, queryGpus } from '../gpu/nvidia-smi.js';
+import { Host } from '../module/host.js';
+import { checkLoadable, chooseCompiler, kernelBuild } from '../module/kernel-build.js';
+import { loadedModule } from '../module/loaded.js';
+import { readRestrictions } from '../module/restrictions.js';
+import { sourceVersion } from '../module/source.js';
+import { moduleStatus, type ModuleStatus } from '../module/status.js';
+import { nativeAddon } from '../native-addon.js';
+import { nativeLibrary } from '../native-library.js';
+import { MOUNT_PIDNS, pidnsState, type PidnsState } from '../pidns-file.js';
+import { pidnsPath } from '../containers/processes.js';
+import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
+import type { DriverContext } from './driver-checks.js';
+import { libraryVersion } from './library.js';
+import { newNamespace, prove, wrongWith, type Proof } from './proof.js';
+
+/** What the checks look at. */
+export interface HostContext extends DriverContext {
+  host: Host;
+  module: ModuleStatus;
+  /** Why not all of `module` could be read; what is missing then reads as not there. */
+  moduleError: unknown;
+  /** Whether the kernel takes modules at all. */
+  loadable: boolean;
+  pidnsPath: string;
+  pidns: PidnsState;
+  /** Undefined when it could not be tried. */
+  proof: Proof | undefined;
+  /** Why the proof could not be tried. */
+  proofError: unknown;
+}
+
+const isAtLeast = (release: string, wanted: readonly [number, number]): boolean => {
+  const [first = 0, second = 0] = release.split('.').map((part) => parseInt(part, 10));
+  return first > wanted[0] || (first === wanted[0] && second >= wanted[1]);
+};
+
+/** The first kernels on which mpu.ko, and the namespace file, work. */
+const MODULE_SINCE = [5, 10] as const;
+const NSFS_SINCE = [6, 11] as const;
+
+const byNetlink = ({ proof }: HostContext): boolean => proof !== undefined && wrongWith(proof, 'netlink') === undefined;
+const byFile = ({ proof }: HostContext): boolean => proof !== undefined && wrongWith(proof, 'nsfs') === undefined;
+
+/** The command that makes this host translate. */
+function remedy({ host, loadable }: HostContext): string {
+  if (isAtLeast(host.running, NSFS_SINCE)) return MOUNT_PIDNS;
+  return loadable ? 'sudo mpu module load' : 'use a kernel that takes modules, or Linux 6.11 or later';
+}
+
+/** What can be said about the module even where its files cannot be read. */
+async function leastStatus(host: Host): Promise<ModuleStatus> {
+  const [loaded, restrictions, version] = [await loadedModule(host), await readRestrictions(host), await sourceVersion()];
+  return { kernel: host.kernel, running: host.running, version, loaded, installed: [], atBoot: false, restrictions };
+}
+
+/** Looks at everything the checks need. */
+export async function hostContext(): Promise<HostContext> {
+  const host = await Host.open();
+  const path = pidnsPath();
+  const pidns = pidnsState(path);
+  let addonError: MpuError | undefined;
+  let proof: Proof | undefined;
+  let proofError: unknown;
+  try {
+    nativeAddon();
+    proof = await prove(newNamespace(), pidns === 'host' ? path : undefined);
+  } catch (error) {
+    if (error instanceof MpuError && error.code.startsWith('addon-')) addonError = error;
+    else proofError = error;
+  }
+  const loadable = await checkLoadable(host).then(() => true, () => false);
+  let moduleError: unknown;
+  const module = await moduleStatus(host).catch(async (error: unknown) => {
+    moduleError = error;
+    return leastStatus(host);
+  });
+  return { host, driver: await findDriver(), module, moduleError, loadable, pidnsPath: path, pidns, addonError, proof, proofError };
+}
+
+function checkModule(context: HostContext): Finding {
+  const { loaded, version } = context.module;
+  if (loaded.owner === 'foreign') {
+    return (byFile(context) ? warn : fail)('another project\'s module is loaded under the name mpu, which answers to nobody', 'sudo rmmod mpu, and remove what loads it: grep -rw mpu /etc/modules /etc/modules-load.d');
+  }
+  if (loaded.owner === 'none') {
+    return byFile(context) ? info('not loaded; the namespace file does its work') : info('not loaded', context.loadable ? 'sudo mpu module load' : undefined);
+  }
+  if (loaded.answer === undefined) return warn(`${loaded.version ?? 'of unknown version'}, loaded, and cannot be asked over netlink`, 'run it outside of sandboxes that refuse netlink sockets');
+  if (loaded.answer.version !== version) return warn(`${loaded.answer.version} is loaded, and this mpu is ${version}`, 'sudo mpu module load');
+  return ok(`${loaded.answer.version} is loaded and answers over netlink (ABI ${loaded.answer.abi})`);
+}
+
+function checkSignatures({ module: { restrictions }, loadable }: HostContext): Finding {
+  const { secureBoot, lockdown, signaturesEnforced, modulesDisabled } = restrictions;
+  const state = `Secure Boot ${secureBoot}, lockdown ${lockdown}`;
+  if (!loadable) return info('the kernel was built without loadable modules');
+  if (modulesDisabled) return info('kernel.modules_disabled is set: no module can be loaded until the next boot', 'grep -r modules_disabled /etc/sysctl.d');
+  if (signaturesEnforced || lockdown === 'integrity' || lockdown === 'confidentiality') {
+    return info(`the kernel takes signed modules only (${state})`, 'sudo mpu module load --key MOK.key --cert MOK.der; see docs/secure-boot.md');
+  }
+  return ok(`the kernel takes unsigned modules (${state})`);
+}
+
+async function checkBuild({ host }: HostContext): Promise<Finding> {
+  try {
+    const { program } = await chooseCompiler(host, await kernelBuild(host));
+    return ok(`headers of ${host.kernel} and ${program} are there`);
+  } catch (error) {
+    return findingOf('info', error);
+  }
+}
+
+function checkDkms({ module: { dkms = [] }, host }: HostContext): Finding {
+  const here = dkms.find(({ kernel, state }) => kernel === host.running && state === 'installed');
+  if (here !== undefined) return ok(`${here.version} is installed for ${host.running}`);
+  if (dkms.length === 0) return info('there, and does not have mpu');
+  return warn(`has mpu, but not for ${host.running}`, 'sudo dkms autoinstall, then: sudo mpu module load');
+}
+
+const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host'>, (path: string) => string> = {
+  absent: (path) => `${path} is not there; the mount is gone after each boot`,
+  unreadable: (path) => `${path} cannot be looked at`,
+  directory: (path) => `${path} is a directory: docker makes one when it is asked for a file that is missing`,
+  ordinary: (path) => `${path} is an ordinary file: nothing is mounted on it, as after a boot`,
+  'other-namespace': (path) => `${path} is not the initial PID namespace: this "host" is itself a container`,
+};
+
+function checkPidns(context: HostContext): Finding {
+  const { pidns, pidnsPath: path, host } = context;
+  if (!isAtLeast(host.running, NSFS_SINCE)) return info(`Linux ${host.running} does not translate by namespace file, which came with 6.11`);
+  if (pidns === 'host') return ok(`${path} is the host's PID namespace`);
+  const why = PIDNS_FINDINGS[pidns](path);
+  if (byNetlink(context)) return info(`${why}; mpu.ko does its work`);
+  if (pidns === 'other-namespace') return info(why, 'mount it on the real host, and mount that file here');
+  return info(why, pidns === 'directory' ? `sudo rmdir ${path}; ${MOUNT_PIDNS}` : MOUNT_PIDNS);
+}
+
+async function checkGpu(): Promise<Finding> {
+  try {
+    const gpus = await queryGpus(await findNvidiaSmi());
+    if (gpus.length === 0) return fail('nvidia-smi finds none', 'lspci -d 10de: shows whether there is one; sudo dmesg | grep NVRM says what the driver thinks');
+    const names = new Set(gpus.map(({ name }) => name));
+    return ok(`${gpus.length}: ${[...names].join(', ')}`);
+  } catch (error) {
+    if (!(error instanceof MpuError) || error.exitCode !== ExitCode.hostUnsupported) throw error;
+    if (error.code === 'no-nvidia-smi') return warn('there is no nvidia-smi on this host, so mpu ps has nobody to ask', error.next);
+    const next = 'sudo nvidia-smi; after an update of the driver: reboot, or unload and load the kernel modules';
+    return fail(error.why, next);
+  }
+}
+
+async function checkLibrary(): Promise<Finding> {
+  const path = nativeLibrary();
+  if (!(await access(path).then(() => true, () => false))) return fail(`${path} is not there, so nothing can be injected`, 'npm run build');
+  return ok(`${libraryVersion(path) ?? 'of unknown version'}, ready to inject`);
+}
+
+function checkProof(context: HostContext): Finding {
+  const { proof, proofError, addonError } = context;
+  if (addonError !== undefined) return fail('cannot be made without the native addon', addonError.next);
+  if (proof === undefined) return warn(`a PID namespace to try it in cannot be made (${findingOf('warn', proofError).why})`, 'sudo mpu doctor');
+  const wrong = (['netlink', 'nsfs'] as const).map((method) => wrongWith(proof, method));
+  if (wrong.every((each) => each !== undefined)) return fail(`nobody translates for containers: ${wrong.join('; ')}`, remedy(context));
+  const method = wrong[0] === undefined ? 'mpu.ko' : 'the namespace file';
+  const answer = wrong[0] === undefined ? proof.methods.netlink : proof.methods.nsfs;
+  const host = answer !== undefined && 'host' in answer ? answer.host : 0;
+  const checked = proof.truth === undefined ? '' : ', as in /proc';
+  return ok(`in a new PID namespace, PID ${proof.pid} is ${host} on the host and back${checked}, by ${method}`);
+}
+
+/** The checks that only a host has, in order. */
+export const HOST_CHECKS: readonly Check<HostContext>[] = [
+  { id: 'gpu', title: 'GPUs', applies: ({ driver }) => driver !== undefined, run: checkGpu },
+  {
+    id: 'kernel',
+    title: 'kernel',
+    applies: () => true,
+    run: (context) => {
+      const { running } = context.host;
+      if (isAtLeast(running, NSFS_SINCE)) return ok(`${running}: translates by namespace file, with or without mpu.ko`);
+      if (isAtLeast(running, MODULE_SINCE)) return ok(`${running}: needs mpu.ko, since it does not translate by namespace file`);
+      return fail(`${running} is older than 5.10, the oldest that mpu.ko is written for`, 'boot Linux 5.10 or later');
+    },
+  },
+  { id: 'module', title: 'mpu.ko', applies: () => true, run: checkModule },
+  {
+    id: 'interception',
+    title: 'interception',
+    applies: ({ module: { loaded } }) => loaded.answer !== undefined,
+    run: ({ module: { loaded } }) => {
+      switch (loaded.answer?.intercept) {
+        case 'on':
+          return ok('on: containers are right without libmpu.so');
+        case 'off':
+          return info('off: containers are right with libmpu.so');
+        default:
+          return info('this mpu.ko cannot: containers are right with libmpu.so');
+      }
+    },
+  },
+  {
+    id: 'foreign-module',
+    title: 'other modules',
+    applies: ({ module: { installed } }) => installed.some(({ ours }) => !ours),
+    run: ({ module: { installed } }) => {
+      const paths = installed.filter(({ ours }) => !ours).map(({ path }) => path);
+      return warn(`a module of another project has the name mpu: ${paths.join(', ')}`, `remove it: sudo rm ${paths.join(' ')}, and: sudo depmod`);
+    },
+  },
+  {
+    id: 'module-files',
+    title: 'module files',
+    applies: ({ moduleError }) => moduleError !== undefined,
+    run: ({ moduleError }) => findingOf('warn', moduleError),
+  },
+  { id: 'signatures', title: 'signatures', applies: ({ module: { loaded } }) => loaded.owner !== 'mpu', run: checkSignatures },
+  { id: 'build', title: 'headers, compiler', applies: ({ loadable }) => loadable, run: checkBuild },
+  { id: 'dkms', title: 'DKMS', applies: ({ module: { dkms } }) => dkms !== undefined, run: checkDkms },
+  {
+    id: 'boot',
+    title: 'next boot',
+    applies: ({ module: { loaded } }) => loaded.owner === 'mpu',
+    run: ({ module: { atBoot } }) => (atBoot ? ok('mpu.ko is loaded again') : warn('mpu.ko is not loaded again', 'sudo mpu module install')),
+  },
+  { id: 'pidns', title: 'namespace file', applies: () => true, run: checkPidns },
+  { id: 'library', title: 'libmpu.so', applies: () => true, run: checkLibrary },
+  { id: 'proof', title: 'live proof', applies: () => true, run: checkProof },
+];
+
+/** For a host on which no check failed: which containers are right, in one line. */
+export function hostSummary(context: HostContext): string {
+  if (context.module.loaded.answer?.intercept === 'on') return 'Containers here are shown the right GPU processes';
+  const given = byNetlink(context) ? '' : ' that are given the namespace file';
+  return `Containers of injected images (mpu inject)${given} are shown the right GPU processes`;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Prometheus' format, read by its own parser, and the server. */
+import t from 'tap';
+import { CONTENT_TYPE, formatMetrics } from '#mpu/lib/metrics/exposition.js';
+import { parseListenAddress, serveMetrics } from '#mpu/lib/metrics/server.js';
+import { mpu } from '../mpu.js';
+import { parsePrometheus } from '../../operator/prometheus.js';
+
+const NASTY = 'a "quoted" \\ back\\nslash\nand a line {x="y"} ü';
+
+await t.test('the format', async (t) => {
+  const text = formatMetrics([
+    { name: 'mpu_one', type: 'gauge', help: 'Help with \\ and\na line.', samples: [{ labels: { name: NASTY, empty: '' }, value: 1.5 }, { labels: {}, value: 0 }] },
+    { name: 'mpu_none', type: 'gauge', help: 'Without samples.', samples: [] },
+    { name: 'mpu_two_total', type: 'counter', help: 'Large.', samples: [{ labels: {}, value: 2 ** 53 }] },
+  ]);
+  t.same(await parsePrometheus(text), [
+    { name: 'mpu_one', labels: { name: NASTY, empty: '' }, value: 1.5, type: 'gauge' },
+    { name: 'mpu_one', labels: {}, value: 0, type: 'gauge' },
+    { name: 'mpu_two_total', labels: {}, value: 2 ** 53, type: 'counter' },
+  ]);
+  t.notMatch(text, /mpu_none/);
+  t.ok(text.endsWith('\n'));
+  await t.rejects(parsePrometheus('mpu_one{name="x} 1\n'), /not Prometheus' text format/, 'the parser is strict');
+});
+
+await t.test('addresses', (t) => {
+  t.same(parseListenAddress('127.0.0.1:9436'), { host: '127.0.0.1', port: 9436 });
+  t.same(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
+  t.same(parseListenAddress(':80'), { host: undefined, port: 80 });
+  t.same(parseListenAddress('localhost:65535'), { host: 'localhost', port: 65535 });
+  for (const text of ['', '9436', 'localhost', '::1:80', 'x:99999', 'x:-1', 'http://x:1']) t.throws(() => parseListenAddress(text), { code: 'usage', exitCode: 2 }, text);
+  t.end();
+});
+
+await t.test('the server', async (t) => {
+  const controller = new AbortController();
+  let collections = 0;
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const address = '127.0.0.1:0';
+  let served: Promise<void> | undefined;
+  const url = await new Promise<string>((resolve, reject) => {
+    const collect = async (): Promise<string> => {
+      collections++;
+      await held;
+      if (collections > 1) throw new Error('broken');
+      return 'mpu_one 1\n';
+    };
+    served = serveMetrics({ address, collect, signal: controller.signal, onListening: resolve });
+    served.catch(reject);
+  });
+  t.match(url, /^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+  const scrapes = [fetch(url), fetch(`${url}?x=1`)];
+  const other = await fetch(url.replace('/metrics', '/'));
+  t.equal(other.status, 404, 'answers while metrics are collected');
+  t.equal((await fetch(url, { method: 'POST' })).status, 405);
+  while (collections === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  release();
+  for (const response of await Promise.all(scrapes)) {
+    t.equal(response.status, 200);
+    t.equal(response.headers.get('content-type'), CONTENT_TYPE);
+    t.equal(await response.text(), 'mpu_one 1\n');
+  }
+  t.equal(collections, 1, 'two scrapes at once share one answer');
+  const failed = await fetch(url);
+  t.equal(failed.status, 500);
+  t.equal(await failed.text(), 'broken\n');
+  const taken = new URL(url).host;
+  await t.rejects(serveMetrics({ address: taken, collect: () => Promise.resolve(''), signal: controller.signal, onListening: () => undefined }), { code: 'listen-failed', exitCode: 1 });
+  controller.abort();
+  await served;
+  await t.rejects(fetch(url), 'it has ended');
+});
+
+await t.test('the command', async (t) => {
+  let said = '';
+  const ended = await mpu(['metrics', '--listen', '127.0.0.1:0'], {
+    env: { PATH: '/nonexistent', MPU_PIDNS: '/proc/self/ns/pid' },
+    onStart: (child) => {
+      child.stderr?.on('data', (chunk: Buffer) => {
+        const before = said;
+        said += chunk.toString();
+        const url = /listening at (\S+)/.exec(said)?.[1];
+        if (url === undefined || before.includes('listening at')) return;
+        void fetch(url)
+          .then((response) => response.text())
+          .then(parsePrometheus)
+          .then((samples) => t.ok(samples.some(({ name }) => name === 'mpu_gpu_up'), 'a scrape'))
+          .finally(() => child.kill('SIGTERM'));
+      });
+    },
+  });
+  t.match(ended, { status: 0, stdout: '' }, 'SIGTERM ends it well');
+  t.match(await mpu(['metrics', '--listen', 'nonsense', '--json']), { status: 2, stderr: '' });
+});
