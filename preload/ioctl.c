@@ -28,9 +28,9 @@ struct context {
 static int context_translate(void *data, enum mpu_rm_direction direction, const mpu_u32 *in,
 			     mpu_u32 *out, mpu_u32 count)
 {
-	const struct context *context = data;
+	struct context *context = data;
 
-	return context->resolver.translate(&context->resolver, direction, in, out, count);
+	return mpu_resolver_translate(&context->resolver, direction, in, out, count);
 }
 
 static mpu_u32 context_control(void *data, mpu_u32 cmd, void *params, mpu_u32 size)
