@@ -28,8 +28,9 @@ int mpu_netlink_open(struct mpu_netlink *client);
 void mpu_netlink_close(const struct mpu_netlink *client);
 
 /*
- * Translates count ids, at most MPU_MAX_PIDS; in and out may be the same. Returns 0 or a negative
- * errno: -ENOENT when the module has been unloaded, or loaded again, since the client was opened.
+ * Translates count ids, at most MPU_MAX_PIDS. Returns 0 or a negative errno, and out is then
+ * undefined: -ENOENT when the module has been unloaded, or loaded again, since the client was
+ * opened.
  */
 int mpu_netlink_translate(struct mpu_netlink *client, enum mpu_rm_direction direction,
 			  const mpu_u32 *in, mpu_u32 *out, mpu_u32 count);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who translates PIDs for libmpu.so: mpu.ko, else the host's PID namespace file. */
+/* Who translates PIDs: mpu.ko, else the host's PID namespace file. Freestanding, as netlink.h. */
 #ifndef MPU_PRELOAD_RESOLVE_H
 #define MPU_PRELOAD_RESOLVE_H
 
-#include "environment.h"
 #include "netlink.h"
 #include "rm/rm.h"
 
@@ -17,10 +16,14 @@ struct mpu_resolver {
 	struct mpu_own pidns;
 };
 
-/* Opens the first that is available; false when none is. */
-int mpu_resolver_open(struct mpu_resolver *resolver, const struct mpu_environment *environment);
+/*
+ * Opens the first that is available; file is that of the namespace, or empty for MPU_NSFS_PATH.
+ * Returns 0 or a negative errno: -ENOENT when neither is there, else why the one that is cannot be
+ * used. Only a resolver that opened is to be closed.
+ */
+int mpu_resolver_open(struct mpu_resolver *resolver, const char *file);
 
-/* As mpu_rm_ops.translate. */
+/* As mpu_netlink_translate() and mpu_nsfs_translate(); -EBADF when somebody closed it. */
 int mpu_resolver_translate(struct mpu_resolver *resolver, enum mpu_rm_direction direction,
 			   const mpu_u32 *in, mpu_u32 *out, mpu_u32 count);
 

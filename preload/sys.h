@@ -11,6 +11,7 @@
 
 #define MPU_ENOENT    2
 #define MPU_ESRCH     3
+#define MPU_EBADF     9
 #define MPU_EXDEV     18
 #define MPU_EINVAL    22
 #define MPU_EBADMSG   74

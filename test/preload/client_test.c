@@ -178,23 +178,23 @@ static void files(void)
 /* Another thread closes everything, and the number is given to another file. */
 static void reused_number(void)
 {
-	static struct mpu_environment environment = {.pidns = "/proc/self/ns/pid"};
+	static const char file[] = "/proc/self/ns/pid";
 	struct mpu_resolver resolver;
 	mpu_u32 pid = 1, out = 7;
 	int other;
 
-	ok(mpu_resolver_open(&resolver, &environment), "a resolver opens");
+	ok(mpu_resolver_open(&resolver, file) == 0, "a resolver opens");
 	close(resolver.pidns.fd);
 	other = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	ok(other == resolver.pidns.fd, "another file gets its number");
-	ok(!mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, &pid, &out, 1) && out == 7,
+	ok(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, &pid, &out, 1) == -EBADF && out == 7,
 	   "the other file is not used");
 	mpu_resolver_close(&resolver);
 	ok(fcntl(other, F_GETFD) >= 0, "nor closed");
 	close(other);
-	ok(!mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, &pid, &out, 1),
+	ok(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, &pid, &out, 1) == -EBADF,
 	   "nor one that is gone");
-	ok(mpu_resolver_open(&resolver, &environment), "it opens again");
+	ok(mpu_resolver_open(&resolver, file) == 0, "it opens again");
 	mpu_resolver_close(&resolver);
 	ok(fcntl(resolver.pidns.fd, F_GETFD) < 0, "and its own file is closed");
 }

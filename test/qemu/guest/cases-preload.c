@@ -12,13 +12,6 @@
 
 enum { LONG_LIST = 4000 };
 
-static int open_resolver(struct mpu_resolver *resolver)
-{
-	static const struct mpu_environment nothing;
-
-	return mpu_resolver_open(resolver, &nothing);
-}
-
 static void check_list(struct mpu_resolver *resolver, const uint32_t *host_pid)
 {
 	static mpu_u32 in[LONG_LIST], out[LONG_LIST];
@@ -26,7 +19,8 @@ static void check_list(struct mpu_resolver *resolver, const uint32_t *host_pid)
 	for (size_t i = 0; i < LONG_LIST; i++)
 		in[i] = i % 2 ? 1 : 2000000;
 	memset(out, 0xff, sizeof(out));
-	CHECK(mpu_resolver_translate(resolver, MPU_RM_TO_HOST, in, out, LONG_LIST), "a long list");
+	CHECK(mpu_resolver_translate(resolver, MPU_RM_TO_HOST, in, out, LONG_LIST) == 0,
+	      "a long list");
 	for (size_t i = 0; i < LONG_LIST; i++)
 		CHECK(out[i] == (i % 2 ? *host_pid : 0), "%zu: %u", i, out[i]);
 }
@@ -39,17 +33,19 @@ static void contained(void *argument)
 	mpu_u32 out[3];
 
 	await_word(host_pid);
-	CHECK(open_resolver(&resolver) && resolver.is_netlink, "it does not open");
-	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, inside, out, 3), "to the host");
+	CHECK(mpu_resolver_open(&resolver, "") == 0 && resolver.is_netlink, "it does not open");
+	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, inside, out, 3) == 0,
+	      "to the host");
 	CHECK(out[0] == *host_pid && out[1] == 0 && out[2] == 0, "%u %u %u", out[0], out[1],
 	      out[2]);
 
 	const mpu_u32 outside[] = {*host_pid, 1, 2};
 
-	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_CALLER, outside, out, 3),
+	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_CALLER, outside, out, 3) == 0,
 	      "to the caller");
 	CHECK(out[0] == 1 && out[1] == 0 && out[2] == 0, "%u %u %u", out[0], out[1], out[2]);
-	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, inside, out, 0), "an empty list");
+	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, inside, out, 0) == 0,
+	      "an empty list");
 	check_list(&resolver, (const uint32_t *)host_pid);
 	mpu_resolver_close(&resolver);
 }
@@ -63,9 +59,9 @@ void case_preload(void)
 
 	__atomic_store_n(host_pid, (uint32_t)pid, __ATOMIC_SEQ_CST);
 	finish(pid);
-	CHECK(open_resolver(&resolver) && resolver.is_netlink, "on the host");
-	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_CALLER, &one, &out, 1) && out == 1, "%u",
-	      out);
+	CHECK(mpu_resolver_open(&resolver, "") == 0 && resolver.is_netlink, "on the host");
+	CHECK(mpu_resolver_translate(&resolver, MPU_RM_TO_CALLER, &one, &out, 1) == 0 && out == 1,
+	      "%u", out);
 	mpu_resolver_close(&resolver);
 }
 
@@ -73,5 +69,5 @@ void case_preload_without(void)
 {
 	struct mpu_resolver resolver;
 
-	CHECK(!open_resolver(&resolver), "it opens without the module");
+	CHECK(mpu_resolver_open(&resolver, "") < 0, "it opens without the module");
 }
