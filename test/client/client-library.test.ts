@@ -93,10 +93,10 @@ void t.test('programs built with the installed library', async (t) => {
 
   await t.test('in a container with the namespace file', { skip: cannot }, async (t) => {
     for (const [name, program] of programs) {
-      const [command = '', ...rest] = [...MOUNTED, program, 'self'];
+      const [command, ...rest] = [...MOUNTED, program, 'self'];
       const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
       const said = String(((await once(child.stdout, 'data')) as unknown[])[0]);
-      const [inside = '', host = ''] = said.trim().split(' ');
+      const [inside, host = ''] = said.trim().split(' ');
       t.equal(inside, '1', `${name}: PID 1 there`);
       t.match(readFileSync(`/proc/${host}/status`, 'utf8'), new RegExp(`^NSpid:\\s+${host}\\s+1$`, 'm'), `${name}: and its number here`);
       t.equal(readlinkSync(`/proc/${host}/exe`), program, `${name}: which is its own`);

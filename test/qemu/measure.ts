@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What bench/netlink-translation runs: measures mpu.ko in guests of one kernel and prints ratios. */
+/** What bench/netlink-translation and, with "host-pid", bench/host-pid run: measures mpu.ko in guests of one kernel. */
 import { buildInitramfs, buildModule } from './build.js';
 import { runGuest, type GuestOptions } from './guest.js';
 import { kernelOf, SERIES } from './kernels.js';
@@ -33,6 +33,11 @@ const print = (name: string, value: number, unit: string): void => {
 // Instructions do not depend on what else this machine does. Copies count a byte each in the emulation, so the fair
 // comparison is with an echo of the same bytes.
 const counted = await measure({ cpus: 'counted' });
+if (process.argv[3] === 'host-pid') {
+  for (const name of ['client', 'broker']) print(`guest_${name}`, single(counted, name), '1000 instructions');
+  print('guest_broker/guest_client', single(counted, 'broker') / single(counted, 'client'), 'ratio');
+  process.exit();
+}
 for (const name of ['family', 'get', 'echo_950', 'to_ns_1', 'to_ns_950']) {
   print(name, single(counted, name), '1000 instructions');
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench.h"
 #include "client.h"
+#include "client/mpu-client.h"
 #include "report.h"
 #include "world.h"
 
@@ -9,6 +10,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +69,47 @@ static void ask_echo(struct client *client)
 static void ask_family(struct client *client)
 {
 	CHECK(client_resolve(client) == 0, "no family");
+}
+
+/* The own PID on the host, by libmpu-client: everything from the socket to its end. */
+static void ask_host_pid(struct client *unused)
+{
+	(void)unused;
+	CHECK(mpu_client_host_pid() > 0, "error %d", mpu_client_host_pid());
+}
+
+static const struct sockaddr_un broker = {.sun_family = AF_UNIX, .sun_path = "/broker"};
+
+/* The same by a daemon on the host that looks at SO_PEERCRED. */
+static void serve(void *unused)
+{
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)unused;
+	CHECK(bind(listener, (const struct sockaddr *)&broker, sizeof(broker)) == 0 &&
+		      chmod(broker.sun_path, 0666) == 0 && listen(listener, 8) == 0,
+	      "errno %d", errno);
+	for (;;) {
+		int caller = accept(listener, NULL, NULL);
+		struct ucred peer;
+		socklen_t size = sizeof(peer);
+
+		getsockopt(caller, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+		send(caller, &peer.pid, sizeof(peer.pid), MSG_NOSIGNAL);
+		close(caller);
+	}
+}
+
+static void ask_broker(struct client *unused)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid = 0;
+
+	(void)unused;
+	CHECK(connect(fd, (const struct sockaddr *)&broker, sizeof(broker)) == 0 &&
+		      recv(fd, &pid, sizeof(pid), 0) == (ssize_t)sizeof(pid) && pid > 1,
+	      "PID %d, errno %d", pid, errno);
+	close(fd);
 }
 
 /* Seconds a call, the best of some samples: everything else on the machine only adds. */
@@ -130,11 +175,9 @@ static void in_container(void *argument)
 	static const struct {
 		const char *name;
 		void (*ask)(struct client *);
-	} questions[] = {{"family", ask_family},
-			 {"get", ask_get},
-			 {"to_ns_1", ask_one},
-			 {"echo_950", ask_echo},
-			 {"to_ns_950", ask_list}};
+	} questions[] = {{"family", ask_family}, {"get", ask_get},	  {"to_ns_1", ask_one},
+			 {"echo_950", ask_echo}, {"to_ns_950", ask_list}, {"client", ask_host_pid},
+			 {"broker", ask_broker}};
 	const volatile uint32_t *count = argument;
 	struct client client;
 
@@ -153,7 +196,7 @@ static void in_container(void *argument)
 static void bench(void)
 {
 	uint32_t *shared = shared_memory((PIDS + 1) * sizeof(*shared));
-	pid_t pid;
+	pid_t pid, server = start(0, serve, NULL);
 	int error = module_load();
 
 	CHECK(error == 0, "error %d", error);
@@ -165,6 +208,7 @@ static void bench(void)
 	shared[1] = (uint32_t)pid;
 	shared[0] = 1;
 	finish(pid);
+	stop(server);
 }
 
 void bench_run(void)
