@@ -38,10 +38,12 @@ if (process.argv[3] === 'host-pid') {
   print('guest_broker/guest_client', single(counted, 'broker') / single(counted, 'client'), 'ratio');
   process.exit();
 }
-for (const name of ['family', 'get', 'echo_950', 'to_ns_1', 'to_ns_950']) {
+for (const name of ['family', 'get', 'echo_950', 'to_ns_1', 'to_ns_950', 'to_ns_950_middle', 'to_ns_950_large']) {
   print(name, single(counted, name), '1000 instructions');
 }
 print('to_ns_950/echo_950', single(counted, 'to_ns_950') / single(counted, 'echo_950'), 'ratio');
+print('to_ns_950_middle/echo_950', single(counted, 'to_ns_950_middle') / single(counted, 'echo_950'), 'ratio');
+print('to_ns_950_large/echo_950', single(counted, 'to_ns_950_large') / single(counted, 'echo_950'), 'ratio');
 print('to_ns_1/get', single(counted, 'to_ns_1') / single(counted, 'get'), 'ratio');
 print('to_ns_950/family', single(counted, 'to_ns_950') / single(counted, 'family'), 'ratio');
 
