@@ -4,6 +4,7 @@
 #include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/radix-tree.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
@@ -19,26 +20,35 @@
 #define SIEVE_BITS  4096u
 #define SIEVE_WORTH 64u /* ids in a list that make up for preparing the sieve */
 
-/*
- * Sets the bits of all ids of namespace from that are visible in namespace to, or returns false
- * when there are more than limit.
- */
-static bool fill_sieve(unsigned long *sieve, struct pid_namespace *from, struct pid_namespace *to,
-		       unsigned int limit)
+/* Ids in use in a namespace, threads and those below it included. */
+static unsigned int population(const struct pid_namespace *ns)
 {
-	unsigned int visible = 0;
-	struct pid *pid;
-	int id;
+	return READ_ONCE(ns->pid_allocated) & ~PIDNS_ADDING;
+}
+
+/*
+ * Sets the bits of all ids of namespace from that are visible in namespace to. The tree of the
+ * latter is walked slot by slot: asking for one next id after the other takes four times as long.
+ */
+static void fill_sieve(unsigned long *sieve, struct pid_namespace *from, struct pid_namespace *to)
+{
+	struct radix_tree_iter iter;
+	void __rcu **slot;
 
 	bitmap_zero(sieve, SIEVE_BITS);
 	rcu_read_lock();
-	idr_for_each_entry(&to->idr, pid, id) {
-		if (++visible > limit)
-			break;
+	radix_tree_for_each_slot(slot, &to->idr.idr_rt, &iter, 0) {
+		struct pid *pid = radix_tree_deref_slot(slot);
+
+		if (!pid) /* allocated, and not yet in use */
+			continue;
+		if (radix_tree_deref_retry(pid)) {
+			slot = radix_tree_iter_retry(&iter);
+			continue;
+		}
 		__set_bit((u32)pid_nr_ns(pid, from) % SIEVE_BITS, sieve);
 	}
 	rcu_read_unlock();
-	return visible <= limit;
 }
 
 static u32 translate_one(struct pid_namespace *from, struct pid_namespace *to, u32 id)
@@ -67,11 +77,14 @@ unsigned int mpu_pidmap_translate(struct pid_namespace *from, struct pid_namespa
 				  const u32 *in, u32 *out, unsigned int count)
 {
 	DECLARE_BITMAP(sieve, SIEVE_BITS);
-	bool sieved = count >= SIEVE_WORTH && to->level > from->level &&
-		      fill_sieve(sieve, from, to, count / 4);
+	/* Three slots are walked in the time of one lookup. */
+	bool sieved =
+		count >= SIEVE_WORTH && to->level > from->level && population(to) <= count / 2;
 	unsigned int hidden = 0;
 	unsigned int i = 0;
 
+	if (sieved)
+		fill_sieve(sieve, from, to);
 	while (i < count) {
 		unsigned int end = min(count, i + IDS_PER_SECTION);
 

@@ -28,9 +28,9 @@ struct context {
 static int context_translate(void *data, enum mpu_rm_direction direction, const mpu_u32 *in,
 			     mpu_u32 *out, mpu_u32 count)
 {
-	const struct context *context = data;
+	struct context *context = data;
 
-	return context->resolver.translate(&context->resolver, direction, in, out, count);
+	return mpu_resolver_translate(&context->resolver, direction, in, out, count) == 0;
 }
 
 static mpu_u32 context_control(void *data, mpu_u32 cmd, void *params, mpu_u32 size)
@@ -84,7 +84,7 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 	context.fd = fd;
 	context.control = control;
 	context.environment = &scratch->environment;
-	if (!mpu_resolver_open(&context.resolver, &scratch->environment)) {
+	if (mpu_resolver_open(&context.resolver, scratch->environment.pidns) != 0) {
 		context_count(&context, MPU_RM_EVENT_NO_TRANSLATOR);
 		return;
 	}

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Translation by mpu.ko over generic netlink; kernel/uapi/mpu.h describes the messages. The kernel
- * has queued the answer before sending returns, so nothing here ever waits.
- */
-#include "resolve.h"
+#include "netlink.h"
 #include "sys.h"
 #include "uapi/mpu.h"
-
-#define SOCK_RAW	3
-#define SOCK_CLOEXEC	02000000
-#define NETLINK_GENERIC 16
 
 /* linux/netlink.h, linux/genetlink.h */
 #define NLM_F_REQUEST	      1
 #define NLMSG_ERROR	      2
-#define NLA_TYPE_MASK	      0x3fff
+#define NLA_TYPE_MASK	      0x3fffu
 #define GENL_ID_CTRL	      16
 #define CTRL_CMD_GETFAMILY    3
 #define CTRL_ATTR_FAMILY_ID   1
@@ -27,99 +19,125 @@ struct head {
 	mpu_u16 flags;
 	mpu_u32 sequence;
 	mpu_u32 port;
-	mpu_u8 cmd;
-	mpu_u8 version;
-	mpu_u16 reserved;
-	mpu_u16 attribute_length; /* with its own 4 bytes of header */
-	mpu_u16 attribute_type;
+	union {
+		struct {
+			mpu_u8 command;
+			mpu_u8 version;
+			mpu_u16 reserved;
+		} generic;
+		int error; /* of NLMSG_ERROR */
+	} second;
+	mpu_u32 attribute; /* its size with this header in the lower half, its type in the upper */
 };
 
-#define HEAD_SIZE	 24u
-#define BEFORE_ATTRIBUTE 20u
-#define SEQUENCE	 1u
+#define HEAD_SIZE	  24u
+#define WITHOUT_ATTRIBUTE 20u
 
-static void fill_head(struct head *head, mpu_u16 type, mpu_u8 cmd, mpu_u16 attribute,
-		      mpu_u32 payload)
+/*
+ * The lower bits of a sequence number count the requests of a client, the upper ones are the
+ * thread's number: should the application close our socket and another thread's take its place, no
+ * answer to either is taken for one to the other.
+ */
+#define COUNT_BITS 10
+
+/* Messages of others to look at before an answer is given up: they must not keep us here. */
+#define MOST_OTHERS 16
+
+static void fill_head(struct head *head, mpu_u8 command, mpu_u16 attribute, mpu_u32 size)
 {
-	head->length = HEAD_SIZE + payload;
-	head->type = type;
-	head->flags = NLM_F_REQUEST;
-	head->sequence = SEQUENCE;
-	head->port = 0;
-	head->cmd = cmd;
-	head->version = 1;
-	head->reserved = 0;
-	head->attribute_length = (mpu_u16)(HEAD_SIZE - BEFORE_ATTRIBUTE + payload);
-	head->attribute_type = attribute;
+	head->second.generic.command = command;
+	head->second.generic.version = MPU_ABI_VERSION;
+	head->second.generic.reserved = 0;
+	head->attribute = (size + HEAD_SIZE - WITHOUT_ATTRIBUTE) | (mpu_u32)attribute << 16;
+	head->length = attribute ? HEAD_SIZE + size : WITHOUT_ATTRIBUTE;
 }
 
-/* Sends head and payload; receives head and what fits into answer. Returns the bytes of answer
- * received, or -1. */
-static long exchange(int fd, struct head *head, const void *payload, mpu_u32 payload_size,
-		     void *answer, mpu_u32 answer_size)
+/*
+ * Sends head and value; receives head and what fits into answer. Returns the bytes of answer
+ * received, or a negative errno. The kernel has queued the answer before sending returns.
+ */
+static long exchange(struct mpu_netlink *client, struct head *head, const void *value, void *answer,
+		     mpu_u32 answer_size)
 {
 	struct mpu_iovec parts[2];
-	mpu_u16 type = head->type;
-	long received;
+	long result;
+	int others;
 
+	head->type = client->family;
+	head->flags = NLM_F_REQUEST;
+	head->sequence = ++client->sequence;
+	head->port = 0;
 	parts[0].base = head;
+	parts[0].size = head->length < HEAD_SIZE ? WITHOUT_ATTRIBUTE : HEAD_SIZE;
+	parts[1].base = (void *)(unsigned long)value;
+	parts[1].size = head->length - (mpu_u32)parts[0].size;
+	result = mpu_sys_netlink_send(client->socket.fd, parts, 2);
+	if (result < 0)
+		return result;
+
 	parts[0].size = HEAD_SIZE;
-	parts[1].base = (void *)(unsigned long)payload;
-	parts[1].size = payload_size;
-	if (mpu_sys_netlink_send(fd, parts, 2) != (long)(HEAD_SIZE + payload_size))
-		return -1;
 	parts[1].base = answer;
 	parts[1].size = answer_size;
-	received = mpu_sys_netlink_receive(fd, parts, 2);
-	/* an error message has another type */
-	if (received < (long)HEAD_SIZE || head->type != type || head->sequence != SEQUENCE)
-		return -1;
-	return received - (long)HEAD_SIZE;
+	for (others = 0; others < MOST_OTHERS; others++) {
+		result = mpu_sys_netlink_receive(client->socket.fd, parts, 2);
+		if (result < 0)
+			return result;
+		if (result < (long)HEAD_SIZE || head->sequence != client->sequence)
+			continue;
+		if (head->type == NLMSG_ERROR)
+			return head->second.error;
+		return head->type == client->family ? result - (long)HEAD_SIZE : -MPU_EBADMSG;
+	}
+	return -MPU_EBADMSG;
 }
 
-/* The number of the family, which changes with every load of the module; 0 when it is not loaded.
- */
-static mpu_u16 find_family(int fd)
+long mpu_netlink_ask(struct mpu_netlink *client, mpu_u8 command, mpu_u16 attribute,
+		     const void *value, mpu_u32 size, mpu_u32 *answer, mpu_u32 answer_size)
+{
+	struct head head;
+	long result;
+
+	fill_head(&head, command, attribute, size);
+	result = exchange(client, &head, value, answer + 1, answer_size - 4);
+	answer[0] = head.attribute;
+	return result > 0 ? result + 4 : result;
+}
+
+const mpu_u32 *mpu_netlink_find(const mpu_u32 *attributes, mpu_u32 size, mpu_u16 type)
+{
+	while (size >= 4) {
+		mpu_u32 length = *attributes & 0xffff;
+		mpu_u32 step = (length + 3) & ~3u;
+
+		if (length < 4 || length > size)
+			return 0;
+		if ((*attributes >> 16 & NLA_TYPE_MASK) == type)
+			return attributes;
+		if (step >= size)
+			return 0;
+		attributes += step / 4;
+		size -= step;
+	}
+	return 0;
+}
+
+static int find_family(struct mpu_netlink *client)
 {
 	static const char name[4] = MPU_FAMILY_NAME;
+	const mpu_u32 *family;
 	mpu_u32 answer[128];
-	struct head head;
-	mpu_u32 offset = 0, length, type;
 	long size;
 
-	fill_head(&head, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, sizeof(name));
-	size = exchange(fd, &head, name, sizeof(name), answer, sizeof(answer));
+	client->family = GENL_ID_CTRL;
+	size = mpu_netlink_ask(client, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name,
+			       sizeof(name), answer, sizeof(answer));
 	if (size < 0)
-		return 0;
-	/* the first attribute's header is in head, its value at the start of answer */
-	length = head.attribute_length;
-	type = head.attribute_type;
-	for (;;) {
-		if (length < 4 || offset + length - 4 > (mpu_u32)size)
-			return 0;
-		if ((type & NLA_TYPE_MASK) == CTRL_ATTR_FAMILY_ID && length >= 6)
-			return (mpu_u16)mpu_rm_load32(answer, offset);
-		offset += (length - 4 + 3) & ~3u;
-		if (offset + 4 > (mpu_u32)size)
-			return 0;
-		length = mpu_rm_load32(answer, offset) & 0xffff;
-		type = mpu_rm_load32(answer, offset) >> 16;
-		offset += 4;
-	}
-}
-
-static int netlink_translate(const struct mpu_resolver *resolver, enum mpu_rm_direction direction,
-			     const mpu_u32 *in, mpu_u32 *out, mpu_u32 count)
-{
-	mpu_u8 cmd = direction == MPU_RM_TO_HOST ? MPU_CMD_TO_HOST : MPU_CMD_TO_NS;
-	struct head head;
-
-	if (!count)
-		return 1;
-	fill_head(&head, resolver->family, cmd, MPU_A_PIDS, count * 4);
-	return exchange(resolver->fd, &head, in, count * 4, out, count * 4) == (long)count * 4 &&
-	       (head.attribute_type & NLA_TYPE_MASK) == MPU_A_PIDS &&
-	       head.attribute_length == count * 4 + 4;
+		return (int)size;
+	family = mpu_netlink_find(answer, (mpu_u32)size, CTRL_ATTR_FAMILY_ID);
+	if (!family || MPU_NETLINK_VALUE_SIZE(family) < 2)
+		return -MPU_EBADMSG;
+	client->family = (mpu_u16)family[1];
+	return 0;
 }
 
 /* Asking for a family that is not there makes the kernel run modprobe, which takes milliseconds. */
@@ -133,18 +151,43 @@ static int is_loaded(void)
 	return 1;
 }
 
-int mpu_netlink_resolver_open(struct mpu_resolver *resolver)
+int mpu_netlink_open(struct mpu_netlink *client)
 {
+	int result;
+
 	if (!is_loaded())
+		return -MPU_ENOENT;
+	result = (int)mpu_sys_netlink_socket();
+	if (result < 0)
+		return result;
+	mpu_sys_own(&client->socket, result);
+	client->sequence = mpu_sys_gettid() << COUNT_BITS;
+	result = find_family(client);
+	if (result < 0)
+		mpu_netlink_close(client);
+	return result;
+}
+
+void mpu_netlink_close(const struct mpu_netlink *client)
+{
+	mpu_sys_close_own(&client->socket);
+}
+
+int mpu_netlink_translate(struct mpu_netlink *client, enum mpu_rm_direction direction,
+			  const mpu_u32 *in, mpu_u32 *out, mpu_u32 count)
+{
+	mpu_u8 command = direction == MPU_RM_TO_HOST ? MPU_CMD_TO_HOST : MPU_CMD_TO_NS;
+	struct head head;
+	mpu_u32 attribute;
+	long result;
+
+	if (!count)
 		return 0;
-	resolver->translate = netlink_translate;
-	resolver->fd =
-		(int)mpu_sys_socket(MPU_AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-	if (resolver->fd < 0)
-		return 0;
-	resolver->family = find_family(resolver->fd);
-	if (resolver->family)
-		return 1;
-	mpu_sys_close(resolver->fd);
-	return 0;
+	fill_head(&head, command, MPU_A_PIDS, count * 4);
+	attribute = head.attribute;
+	result = exchange(client, &head, in, out, count * 4);
+	if (result < 0)
+		return (int)result;
+	/* The answer's attribute is like the request's. */
+	return result == (long)count * 4 && head.attribute == attribute ? 0 : -MPU_EBADMSG;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who translates PIDs for libmpu.so: the first resolver that opens. */
+/* Who translates PIDs: mpu.ko, else the host's PID namespace file. Freestanding, as netlink.h. */
 #ifndef MPU_PRELOAD_RESOLVE_H
 #define MPU_PRELOAD_RESOLVE_H
 
-#include "environment.h"
+#include "netlink.h"
 #include "rm/rm.h"
 
 /*
@@ -11,23 +11,22 @@
  * closed, or reused, by programs that close all they did not open.
  */
 struct mpu_resolver {
-	int fd;
-	mpu_u16 family; /* of netlink */
-	/* As mpu_rm_ops.translate. */
-	int (*translate)(const struct mpu_resolver *resolver, enum mpu_rm_direction direction,
-			 const mpu_u32 *in, mpu_u32 *out, mpu_u32 count);
+	int is_netlink;
+	struct mpu_netlink netlink;
+	struct mpu_own pidns;
 };
 
-/* mpu.ko. Returns false when it is not loaded, or netlink is refused. */
-int mpu_netlink_resolver_open(struct mpu_resolver *resolver);
+/*
+ * Opens the first that is available; file is that of the namespace, or empty for MPU_NSFS_PATH.
+ * Returns 0 or a negative errno: -ENOENT when neither is there, else why the one that is cannot be
+ * used. Only a resolver that opened is to be closed.
+ */
+int mpu_resolver_open(struct mpu_resolver *resolver, const char *file);
 
-/* Linux 6.11 and later: the host's PID namespace file. Returns false when there is none. */
-int mpu_nsfs_resolver_open(struct mpu_resolver *resolver,
-			   const struct mpu_environment *environment);
+/* As mpu_netlink_translate() and mpu_nsfs_translate(); -EBADF when somebody closed it. */
+int mpu_resolver_translate(struct mpu_resolver *resolver, enum mpu_rm_direction direction,
+			   const mpu_u32 *in, mpu_u32 *out, mpu_u32 count);
 
-/* Opens the first that is available; false when none is. */
-int mpu_resolver_open(struct mpu_resolver *resolver, const struct mpu_environment *environment);
-
-void mpu_resolver_close(struct mpu_resolver *resolver);
+void mpu_resolver_close(const struct mpu_resolver *resolver);
 
 #endif

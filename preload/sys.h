@@ -9,9 +9,12 @@
 
 #include "rm/rm.h"
 
-#define MPU_ESRCH     3
 #define MPU_ENOENT    2
+#define MPU_ESRCH     3
+#define MPU_EBADF     9
+#define MPU_EXDEV     18
 #define MPU_EINVAL    22
+#define MPU_EBADMSG   74
 #define MPU_MAX_ERRNO 4095
 
 #define MPU_AT_FDCWD		  (-100)
@@ -36,6 +39,7 @@
 #define MPU_NR_socket	      41
 #define MPU_NR_sendmsg	      46
 #define MPU_NR_recvmsg	      47
+#define MPU_NR_gettid	      186
 #define MPU_NR_openat	      257
 #define MPU_STAT_INODE	      8
 #define MPU_STAT_MODE	      24
@@ -67,6 +71,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_fstat	      80
 #define MPU_NR_rt_sigprocmask 135
 #define MPU_NR_getpid	      172
+#define MPU_NR_gettid	      178
 #define MPU_NR_socket	      198
 #define MPU_NR_sendmsg	      211
 #define MPU_NR_recvmsg	      212
@@ -108,6 +113,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_socketcall     102
 #define MPU_NR_rt_sigprocmask 175
 #define MPU_NR_fstat	      197 /* fstat64 */
+#define MPU_NR_gettid	      224
 #define MPU_NR_openat	      295
 #define MPU_STAT_INODE	      88
 #define MPU_STAT_MODE	      16
@@ -160,6 +166,11 @@ static inline mpu_u32 mpu_sys_getpid(void)
 	return (mpu_u32)mpu_syscall4(MPU_NR_getpid, 0, 0, 0, 0);
 }
 
+static inline mpu_u32 mpu_sys_gettid(void)
+{
+	return (mpu_u32)mpu_syscall4(MPU_NR_gettid, 0, 0, 0, 0);
+}
+
 /* Zeroed pages, or NULL. */
 static inline void *mpu_sys_map(unsigned long size)
 {
@@ -189,35 +200,19 @@ static inline long mpu_sys_open_own(const char *of_thread, const char *of_proces
 	return fd == -MPU_ENOENT ? mpu_sys_open(of_process) : fd;
 }
 
-/* struct iovec and struct msghdr, as the kernel has them */
+/* struct iovec */
 struct mpu_iovec {
 	void *base;
 	unsigned long size;
 };
 
-#define MPU_AF_NETLINK 16
+/* A socket of generic netlink, or a negative errno. */
+long mpu_sys_netlink_socket(void);
 
-/* struct sockaddr_nl */
-struct mpu_netlink_address {
-	mpu_u16 family;
-	mpu_u16 padding;
-	mpu_u32 port; /* 0: the kernel */
-	mpu_u32 groups;
-};
-
-struct mpu_message {
-	struct mpu_netlink_address *name;
-	int name_size;
-	struct mpu_iovec *parts;
-	unsigned long part_count;
-	void *control;
-	unsigned long control_size;
-	int flags;
-};
-
-long mpu_sys_socket(int domain, int type, int protocol);
-/* To and from the kernel alone: what others send is an error. */
+/* To the kernel. */
 long mpu_sys_netlink_send(int fd, struct mpu_iovec *parts, unsigned long count);
+
+/* One message that is there already, or -EAGAIN; 0 when it came from anybody but the kernel. */
 long mpu_sys_netlink_receive(int fd, struct mpu_iovec *parts, unsigned long count);
 
 /*
@@ -228,8 +223,5 @@ int mpu_sys_accessible(void *memory, mpu_u32 size);
 
 /* Whether fd is a character device with these numbers. */
 int mpu_sys_is_device(int fd, mpu_u32 major, mpu_u32 minor);
-
-/* Whether the file behind fd has this inode number. */
-int mpu_sys_is_inode(int fd, mpu_u32 inode);
 
 #endif

@@ -148,7 +148,7 @@ build() {
 		quietly cmake --build build -j "$(nproc)"
 		npx tsc -b test
 	else
-		quietly cmake --build build -j "$(nproc)" --target mpu_libraries rm-sim gpu-process
+		quietly cmake --build build -j "$(nproc)" --target mpu_libraries mpu_client_libraries rm-sim gpu-process
 		npx tsc -b
 	fi
 	[[ $goal == demo ]] || quietly npx cmake-js compile --directory src/native --out build/native

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** The library API of mpu. */
+/**
+ * The library API of mpu. Everything that fails throws an {@link MpuError}: a code to test for, what could not be done,
+ * why, and what to do next.
+ */
 export { ExitCode, MpuError, type MpuErrorParts } from './lib/errors.js';
 export { eject } from './lib/eject.js';
 export type { EjectOptions, EjectOutcome, EjectResult } from './lib/eject-types.js';
@@ -7,6 +10,12 @@ export { inject } from './lib/inject.js';
 export type { EngineName, InjectOptions, InjectOutcome, InjectResult, ReadLayers } from './lib/inject-types.js';
 export { inspect } from './lib/inspect.js';
 export type { InjectionState, InspectedPlatform, InspectOptions, InspectResult } from './lib/inspect-types.js';
+export type { DkmsEntry } from './lib/module/dkms.js';
+export type { HostOptions } from './lib/module/host.js';
+export type { LoadedModule } from './lib/module/loaded.js';
+export type { InstalledModule, ModuleFile } from './lib/module/module-file.js';
+export type { Restrictions } from './lib/module/restrictions.js';
+export { moduleStatus, type ModuleStatus } from './lib/module/status.js';
 export { queryModule, translate } from './lib/translator.js';
 export type { Direction, ModuleState, TranslateOptions, TranslationMethod } from './lib/translator.js';
 export { version } from './lib/version.js';

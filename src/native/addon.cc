@@ -2,8 +2,9 @@
 // The functions of src/lib/native-addon.ts. Each is asynchronous: the system calls run on a thread of
 // libuv's pool, which is in the same namespaces as the program. Nothing is shared between two calls,
 // so every worker thread may load the addon.
-#include "netlink.h"
-#include "nsfs.h"
+#include "module.h"
+#include "preload/netlink.h"
+#include "preload/nsfs.h"
 #include "uapi/mpu.h"
 
 extern "C" {
@@ -15,7 +16,6 @@ extern "C" {
 #include <cstring>
 #include <napi.h>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -71,7 +71,11 @@ private:
 
 class Translation : public Work {
 public:
-	Translation(Napi::Env env, Pids pids) : Work(env), in_(std::move(pids)), out_(in_.size()) {}
+	Translation(Napi::Env env, Pids pids, bool to_host)
+		: Work(env), in_(std::move(pids)), out_(in_.size()),
+		  direction_(to_host ? MPU_RM_TO_HOST : MPU_RM_TO_CALLER)
+	{
+	}
 
 protected:
 	Napi::Value Result(Napi::Env env) override
@@ -82,70 +86,69 @@ protected:
 		return result;
 	}
 
+	// Calls translate(in, out, count) for parts that one request can carry, until one fails.
+	template <typename F> int InParts(F translate)
+	{
+		int error = 0;
+
+		for (size_t at = 0; at < in_.size() && !error; at += MPU_MAX_PIDS) {
+			const size_t count = std::min<size_t>(in_.size() - at, MPU_MAX_PIDS);
+
+			error = translate(in_.data() + at, out_.data() + at,
+					  static_cast<uint32_t>(count));
+		}
+		return error;
+	}
+
 	const Pids in_;
 	Pids out_;
+	const mpu_rm_direction direction_;
 };
 
 class NetlinkTranslation : public Translation {
 public:
-	NetlinkTranslation(Napi::Env env, Pids pids, bool to_host)
-		: Translation(env, std::move(pids)),
-		  command_(to_host ? MPU_CMD_TO_HOST : MPU_CMD_TO_NS)
-	{
-	}
+	using Translation::Translation;
 
 	void Execute() override
 	{
 		mpu_netlink client;
-		const int error = mpu_netlink_open(&client);
+		int error = mpu_netlink_open(&client);
 
 		if (error)
-			Fail(error, "family", client.reason);
-		else
-			TranslateAll(client);
+			return Fail(error, "family");
+		error = InParts([&](const uint32_t *in, uint32_t *out, uint32_t count) {
+			return mpu_netlink_translate(&client, direction_, in, out, count);
+		});
 		mpu_netlink_close(&client);
+		if (error)
+			Fail(error, "translate");
 	}
-
-private:
-	void TranslateAll(mpu_netlink &client)
-	{
-		for (size_t at = 0; at < in_.size(); at += MPU_MAX_PIDS) {
-			const size_t count = std::min<size_t>(in_.size() - at, MPU_MAX_PIDS);
-			const int error = mpu_netlink_translate(&client, command_, in_.data() + at,
-								out_.data() + at, count);
-
-			if (error)
-				return Fail(error, "translate", client.reason);
-		}
-	}
-
-	const uint8_t command_;
 };
 
 class NsfsTranslation : public Translation {
 public:
 	NsfsTranslation(Napi::Env env, Pids pids, bool to_host, std::string path, bool initial_only)
-		: Translation(env, std::move(pids)),
-		  direction_(to_host ? MPU_NSFS_TO_HOST : MPU_NSFS_TO_NS), path_(std::move(path)),
+		: Translation(env, std::move(pids), to_host), path_(std::move(path)),
 		  initial_only_(initial_only)
 	{
 	}
 
 	void Execute() override
 	{
-		const int fd = mpu_nsfs_open(path_.c_str(), initial_only_);
-		int error;
+		mpu_own file;
+		int error = mpu_nsfs_open(&file, path_.c_str(), initial_only_);
 
-		if (fd < 0)
-			return Fail(fd, "open");
-		error = mpu_nsfs_translate(fd, direction_, in_.data(), out_.data(), in_.size());
+		if (error)
+			return Fail(error, "open");
+		error = InParts([&](const uint32_t *in, uint32_t *out, uint32_t count) {
+			return mpu_nsfs_translate(&file, direction_, in, out, count);
+		});
+		mpu_sys_close_own(&file);
 		if (error)
 			Fail(error, "translate");
-		close(fd);
 	}
 
 private:
-	const mpu_nsfs_direction direction_;
 	const std::string path_;
 	const bool initial_only_;
 };
@@ -156,17 +159,16 @@ public:
 
 	void Execute() override
 	{
+		char reason[MPU_REASON_SIZE];
 		mpu_netlink client;
 		int error = mpu_netlink_open(&client);
 
-		if (error) {
-			Fail(error, "family", client.reason);
-		} else {
-			error = mpu_netlink_get(&client, &state_);
-			if (error)
-				Fail(error, "get", client.reason);
-		}
+		if (error)
+			return Fail(error, "family");
+		error = mpu_module_get(&client, &state_, reason);
 		mpu_netlink_close(&client);
+		if (error)
+			Fail(error, "get", reason);
 	}
 
 protected:
@@ -192,7 +194,7 @@ protected:
 	}
 
 private:
-	mpu_netlink_state state_ = {};
+	mpu_module_state state_ = {};
 };
 
 // Started work deletes itself when it has ended.

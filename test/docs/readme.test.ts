@@ -101,7 +101,7 @@ void t.test('docs/testing.md: benchmarks', (t) => {
 
 const gpu = spawnSync('nvidia-smi', ['-L']).error === undefined ? 'NOT TESTED here: this machine has a GPU, npm run test:gpu tests it' : false;
 void t.test('docs/testing.md: acceptance, on a machine without a GPU', { skip: gpu }, (t) => {
-  const [, acceptance] = blocks('docs/testing.md', 'sh');
+  const [, acceptance] = codeBlocks('docs/testing.md', 'sh');
   t.equal(acceptance, 'sudo npm run test:gpu -- --markdown docs/gpu-results.md');
   const { status, output } = run('npm run test:gpu');
   t.equal(status, 3, output);

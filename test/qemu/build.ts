@@ -114,8 +114,8 @@ export async function buildInitramfs(kernel: Kernel, module: string): Promise<st
   await mkdir(directory, { recursive: true });
   const guest = join(packageRoot, 'test', 'qemu', 'guest');
   const sources = (await readdir(guest)).filter((name) => name.endsWith('.c')).map((name) => join(guest, name));
-  const shim = ['preload/netlink.c', 'preload/sys.c', 'kernel/rm/rewrite.c'].map((path) => join(packageRoot, path));
-  sources.push(...shim);
+  const shim = ['netlink', 'nsfs', 'resolve', 'socket', 'stat'].map((name) => join(packageRoot, 'preload', `${name}.c`));
+  sources.push(...shim, join(packageRoot, 'client', 'mpu-client.c'));
   const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', guest, '-I', packageRoot];
   await compile(kernel.architecture, sources, join(directory, 'init'), strict);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What bench/netlink-translation runs: measures mpu.ko in guests of one kernel and prints ratios. */
+/** What bench/netlink-translation and, with "host-pid", bench/host-pid run: measures mpu.ko in guests of one kernel. */
 import { buildInitramfs, buildModule } from './build.js';
 import { runGuest, type GuestOptions } from './guest.js';
 import { kernelOf, SERIES } from './kernels.js';
@@ -33,10 +33,17 @@ const print = (name: string, value: number, unit: string): void => {
 // Instructions do not depend on what else this machine does. Copies count a byte each in the emulation, so the fair
 // comparison is with an echo of the same bytes.
 const counted = await measure({ cpus: 'counted' });
-for (const name of ['family', 'get', 'echo_950', 'to_ns_1', 'to_ns_950']) {
+if (process.argv[3] === 'host-pid') {
+  for (const name of ['client', 'broker']) print(`guest_${name}`, single(counted, name), '1000 instructions');
+  print('guest_broker/guest_client', single(counted, 'broker') / single(counted, 'client'), 'ratio');
+  process.exit();
+}
+for (const name of ['family', 'get', 'echo_950', 'to_ns_1', 'to_ns_950', 'to_ns_950_middle', 'to_ns_950_large']) {
   print(name, single(counted, name), '1000 instructions');
 }
 print('to_ns_950/echo_950', single(counted, 'to_ns_950') / single(counted, 'echo_950'), 'ratio');
+print('to_ns_950_middle/echo_950', single(counted, 'to_ns_950_middle') / single(counted, 'echo_950'), 'ratio');
+print('to_ns_950_large/echo_950', single(counted, 'to_ns_950_large') / single(counted, 'echo_950'), 'ratio');
 print('to_ns_1/get', single(counted, 'to_ns_1') / single(counted, 'get'), 'ratio');
 print('to_ns_950/family', single(counted, 'to_ns_950') / single(counted, 'family'), 'ratio');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errnoName } from '../errors.js';
 import { cacheDirectory } from './build.js';
 import { Dkms, type DkmsEntry } from './dkms.js';
-import { readIfPresent, type Host } from './host.js';
+import { Host, readIfPresent, type HostOptions } from './host.js';
 import { BOOT_FILE } from './install.js';
 import { findHeaders } from './kernel-build.js';
 import { loadedModule, type LoadedModule, type Query } from './loaded.js';
@@ -33,8 +33,12 @@ export interface ModuleStatus {
   restrictions: Restrictions;
 }
 
-/** Looks at everything. */
-export async function moduleStatus(host: Host, query?: Query): Promise<ModuleStatus> {
+/**
+ * Looks at everything, by default on the system that runs. Throws an MpuError (`usage`) for a root that is no
+ * directory or a release that is none; what cannot be found out is left out.
+ */
+export async function moduleStatus(system: Host | HostOptions = {}, query?: Query): Promise<ModuleStatus> {
+  const host = system instanceof Host ? system : await Host.open(system);
   const installed: InstalledModule[] = [];
   for (const release of await kernelReleases(host)) installed.push(...(await installedModules(host, release)));
   // dkms wants root; without, its modules are among the installed ones all the same.

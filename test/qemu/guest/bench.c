@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench.h"
 #include "client.h"
+#include "client/mpu-client.h"
 #include "report.h"
 #include "world.h"
 
@@ -9,11 +10,18 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 /* A GET_PIDS answer of the driver holds at most this many. */
-enum { PIDS = 950, ROUNDS = 100, SAMPLES = 7 };
+enum { PIDS = 950, ROUNDS = 10, SAMPLES = 100 };
+
+/* Processes of containers, the threads of a real one among them. The large one has all that the
+ * list names, and more. */
+enum { MIDDLE = 450, LARGE = 1900 };
 
 static double now(void)
 {
@@ -28,6 +36,11 @@ static uint32_t pids[PIDS], answers[PIDS];
 static void ask_list(struct client *client)
 {
 	client_translate(client, MPU_CMD_TO_NS, pids, answers, PIDS);
+}
+
+static void ask_list_to_host(struct client *client)
+{
+	client_translate(client, MPU_CMD_TO_HOST, pids, answers, PIDS);
 }
 
 static void ask_one(struct client *client)
@@ -67,7 +80,48 @@ static void ask_family(struct client *client)
 	CHECK(client_resolve(client) == 0, "no family");
 }
 
-/* Seconds a call, the best of some samples: everything else on the machine only adds. */
+/* The own PID on the host, by libmpu-client: everything from the socket to its end. */
+static void ask_host_pid(struct client *unused)
+{
+	(void)unused;
+	CHECK(mpu_client_host_pid() > 0, "error %d", mpu_client_host_pid());
+}
+
+static const struct sockaddr_un broker = {.sun_family = AF_UNIX, .sun_path = "/broker"};
+
+/* The same by a daemon on the host that looks at SO_PEERCRED. */
+static void serve(void *unused)
+{
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)unused;
+	CHECK(bind(listener, (const struct sockaddr *)&broker, sizeof(broker)) == 0 &&
+		      chmod(broker.sun_path, 0666) == 0 && listen(listener, 8) == 0,
+	      "errno %d", errno);
+	for (;;) {
+		int caller = accept(listener, NULL, NULL);
+		struct ucred peer;
+		socklen_t size = sizeof(peer);
+
+		getsockopt(caller, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+		send(caller, &peer.pid, sizeof(peer.pid), MSG_NOSIGNAL);
+		close(caller);
+	}
+}
+
+static void ask_broker(struct client *unused)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid = 0;
+
+	(void)unused;
+	CHECK(connect(fd, (const struct sockaddr *)&broker, sizeof(broker)) == 0 &&
+		      recv(fd, &pid, sizeof(pid), 0) == (ssize_t)sizeof(pid) && pid > 1,
+	      "PID %d, errno %d", pid, errno);
+	close(fd);
+}
+
+/* Seconds a call, the best of many short samples: everything else on the machine only adds. */
 static double measure(struct client *client, void (*ask)(struct client *))
 {
 	double best = 1e9;
@@ -130,11 +184,9 @@ static void in_container(void *argument)
 	static const struct {
 		const char *name;
 		void (*ask)(struct client *);
-	} questions[] = {{"family", ask_family},
-			 {"get", ask_get},
-			 {"to_ns_1", ask_one},
-			 {"echo_950", ask_echo},
-			 {"to_ns_950", ask_list}};
+	} questions[] = {{"family", ask_family}, {"get", ask_get},	  {"to_ns_1", ask_one},
+			 {"echo_950", ask_echo}, {"to_ns_950", ask_list}, {"client", ask_host_pid},
+			 {"broker", ask_broker}};
 	const volatile uint32_t *count = argument;
 	struct client client;
 
@@ -144,16 +196,40 @@ static void in_container(void *argument)
 	for (size_t i = 0; i < sizeof(questions) / sizeof(*questions); i++)
 		report_line("bench %s %.3f us", questions[i].name,
 			    measure(&client, questions[i].ask) * 1e6);
+	for (int i = 0; i < MIDDLE; i++)
+		start_sleeper(0);
+	report_line("bench to_ns_950_middle %.3f us", measure(&client, ask_list) * 1e6);
 	for (int i = 0; i < 3; i++) {
 		report_line("bench one_caller %.1f calls/s", throughput(1));
 		report_line("bench two_callers %.1f calls/s", throughput(2));
 	}
 }
 
+/* Where every id of the list is that of a process that the caller sees: nothing can be left out. */
+static void in_large_container(void *unused)
+{
+	struct client client;
+
+	(void)unused;
+	client_open(&client);
+	for (int i = 0; i < LARGE; i++) {
+		uint32_t pid = (uint32_t)start_sleeper(0);
+
+		if (i % 2)
+			pids[i / 2] = pid;
+	}
+	report_line("bench to_host_950_large %.3f us", measure(&client, ask_list_to_host) * 1e6);
+	client_translate(&client, MPU_CMD_TO_HOST, pids, answers, PIDS);
+	memcpy(pids, answers, sizeof(pids));
+	report_line("bench to_ns_950_large %.3f us", measure(&client, ask_list) * 1e6);
+	for (int i = 0; i < PIDS; i++)
+		CHECK(answers[i] > 1, "%d: %u", i, answers[i]);
+}
+
 static void bench(void)
 {
 	uint32_t *shared = shared_memory((PIDS + 1) * sizeof(*shared));
-	pid_t pid;
+	pid_t pid, server = start(0, serve, NULL);
 	int error = module_load();
 
 	CHECK(error == 0, "error %d", error);
@@ -165,6 +241,8 @@ static void bench(void)
 	shared[1] = (uint32_t)pid;
 	shared[0] = 1;
 	finish(pid);
+	stop(server);
+	run_in(CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNET, in_large_container, NULL);
 }
 
 void bench_run(void)

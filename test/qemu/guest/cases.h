@@ -41,9 +41,11 @@ void case_reload_under_load(void);
 void kernel_log_start(void);
 void case_kernel_log(void);
 
-/* cases-preload.c: what libmpu.so asks with */
+/* cases-preload.c: what libmpu.so asks with, and libmpu-client */
 void case_preload(void);
 void case_preload_without(void);
+void case_client(void);
+void case_client_without(void);
 
 /* The documentation's example, run as its own program. */
 void case_example(void);
