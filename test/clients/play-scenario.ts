@@ -212,15 +212,22 @@ async function runClient(world: World, command: ClientCommand, pidns: number | u
 /**
  * Runs a scenario to its end.
  *
+ * @param setLayouts - makes the driver have another release's structures
  * @throws Error when its world cannot be set up
  */
-export async function playScenario(scenario: Scenario): Promise<ScenarioOutcome> {
+export async function playScenario(
+  scenario: Scenario,
+  setLayouts?: (release: string) => void,
+): Promise<ScenarioOutcome> {
   const pidns = scenario.nsfs ? openSync('/proc/self/ns/pid', 'r') : undefined;
   const world = new World(scenario.gpuProcess, await startContainer(), await startContainer());
   try {
     for (const spec of scenario.world) await world.add(spec);
     const results: ClientResult[] = [];
-    for (const command of scenario.commands) results.push(await runClient(world, command, pidns));
+    for (const command of scenario.commands) {
+      if (command.layouts !== undefined) setLayouts?.(command.layouts);
+      results.push(await runClient(world, command, pidns));
+    }
     return { processes: world.running, results };
   } finally {
     await world.close();

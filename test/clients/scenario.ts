@@ -12,6 +12,8 @@ export interface ClientCommand {
   env: Record<string, string>;
   /** The libmpu.so to preload, if any. */
   preload?: string;
+  /** Release whose structures the driver has from this command on; rm-sim's are fixed. */
+  layouts?: string;
 }
 
 /** One world and the clients to run in it. */

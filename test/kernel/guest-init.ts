@@ -4,7 +4,7 @@
  * the guest's disk as JSON.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { queryModule } from '#mpu/lib/translator.js';
 import { playScenario } from '../clients/play-scenario.js';
 import type { Counters, GuestPlan, Play, PlayOutcome } from './guest-plan.js';
@@ -32,17 +32,26 @@ async function step<T>(name: string, body: () => Promise<T> | T): Promise<T | un
   }
 }
 
-function makeNode(path: string, major: number, minor: number): void {
-  rmSync(path, { force: true });
-  execFileSync('mknod', ['-m', '666', path, 'c', String(major), String(minor)]);
-}
-
 /** As nvidia-modprobe does. */
 function makeNodes(): void {
   const [, uvm] = /^\s*(\d+) nvidia-uvm$/m.exec(readFileSync('/proc/devices', 'utf8')) ?? [];
-  makeNode('/dev/nvidiactl', NVIDIA_MAJOR, 255);
-  for (const gpu of [0, 1]) makeNode(`/dev/nvidia${gpu}`, NVIDIA_MAJOR, gpu);
-  for (const [minor, name] of ['nvidia-uvm', 'nvidia-uvm-tools'].entries()) makeNode(`/dev/${name}`, Number(uvm), minor);
+  const nodes: [name: string, major: number, minor: number][] = [
+    ['nvidiactl', NVIDIA_MAJOR, 255],
+    ['nvidia0', NVIDIA_MAJOR, 0],
+    ['nvidia1', NVIDIA_MAJOR, 1],
+    ['nvidia-uvm', Number(uvm), 0],
+    ['nvidia-uvm-tools', Number(uvm), 1],
+  ];
+  for (const [name, major, minor] of nodes) {
+    const path = `/dev/${name}`;
+    if (statSync(path, { throwIfNoEntry: false })?.rdev === major * 256 + minor) continue;
+    rmSync(path, { force: true });
+    execFileSync('mknod', ['-m', '666', path, 'c', String(major), String(minor)]);
+  }
+}
+
+function setLayouts(release: string): void {
+  writeFileSync('/sys/module/nvidia/parameters/layouts', release);
 }
 
 async function counters(): Promise<Counters> {
@@ -56,7 +65,7 @@ async function perform(play: Play, module: boolean): Promise<PlayOutcome> {
   makeNodes();
   try {
     const before = module ? await counters() : undefined;
-    const outcome = await playScenario(play.scenario);
+    const outcome = await playScenario(play.scenario, setLayouts);
     if (before === undefined) return { name: play.name, ...outcome };
     const { requests, pids, hidden } = await counters();
     const asked = { requests: requests - before.requests, pids: pids - before.pids, hidden: hidden - before.hidden };

@@ -8,6 +8,16 @@
 
 static DEFINE_MUTEX(world_lock);
 
+bool nvidia_set_layouts(const char *release)
+{
+	bool set;
+
+	mutex_lock(&world_lock);
+	set = rmsim_set_layouts(nvidia_world, release);
+	mutex_unlock(&world_lock);
+	return set;
+}
+
 int nvidia_device_open(struct file *file, enum rmsim_device device, u32 minor)
 {
 	mutex_lock(&world_lock);

@@ -5,6 +5,10 @@
 
 #include "nvidia.h"
 
+struct rmsim_world *nvidia_world;
+const char *nvidia_release;
+static const char *built_version;
+
 static char *regime;
 module_param(regime, charp, 0444);
 MODULE_PARM_DESC(regime, "R0, R1, R2, R3a, R3b or R4; by default the driver's");
@@ -13,8 +17,29 @@ static char *driver;
 module_param(driver, charp, 0444);
 MODULE_PARM_DESC(driver, "release that the driver says it is; by default one of the regime");
 
-static char *layouts;
-module_param(layouts, charp, 0444);
+static char layouts[32];
+
+static int layouts_set(const char *value, const struct kernel_param *param)
+{
+	char release[sizeof(layouts)];
+
+	if (strscpy(release, value, sizeof(release)) < 0)
+		return -EINVAL;
+	strim(release);
+	/* There is no world yet while the module is being loaded. */
+	if (nvidia_world ? !nvidia_set_layouts(release) : rmsim_regime_of(release) < 0)
+		return -EINVAL;
+	strscpy(layouts, release, sizeof(layouts));
+	return 0;
+}
+
+static int layouts_get(char *buffer, const struct kernel_param *param)
+{
+	return scnprintf(buffer, PAGE_SIZE, "%s\n", layouts);
+}
+
+static const struct kernel_param_ops layouts_ops = {.set = layouts_set, .get = layouts_get};
+module_param_cb(layouts, &layouts_ops, NULL, 0644);
 MODULE_PARM_DESC(layouts, "release whose structures there are; by default the driver's");
 
 static unsigned int gpus = 1;
@@ -25,11 +50,7 @@ static bool accounting = true;
 module_param(accounting, bool, 0444);
 MODULE_PARM_DESC(accounting, "on or off: records of processes are kept");
 
-struct rmsim_world *nvidia_world;
-char *nvidia_release;
-static const char *built_version;
-
-static bool set_up_world(void)
+static bool set_up(struct rmsim_world *world)
 {
 	struct rmsim_config config = {
 		.gpus = gpus, .accounting = accounting, .init_ns = nvidia_initial_namespace()};
@@ -43,23 +64,23 @@ static bool set_up_world(void)
 		return false;
 	config.regime = found;
 	config.driver = driver ? driver : rmsim_default_driver(config.regime);
-	config.layouts = layouts ? layouts : config.driver;
-	nvidia_release = (char *)config.driver;
-	return rmsim_init(nvidia_world, &config);
+	config.layouts = layouts[0] ? layouts : config.driver;
+	nvidia_release = config.driver;
+	return rmsim_init(world, &config);
 }
 
 static int __init nvidia_init(void)
 {
-	int error;
+	struct rmsim_world *world = vzalloc(rmsim_world_size());
+	int error = -EINVAL;
 
-	nvidia_world = vzalloc(rmsim_world_size());
-	if (!nvidia_world)
+	if (!world)
 		return -ENOMEM;
-	error = -EINVAL;
-	if (!set_up_world()) {
+	if (!set_up(world)) {
 		pr_err("nvidia: there is no driver with these options\n");
 		goto free_world;
 	}
+	nvidia_world = world;
 	error = nvidia_proc_init();
 	if (error)
 		goto free_world;
@@ -79,7 +100,8 @@ remove_uvm:
 remove_proc:
 	nvidia_proc_exit();
 free_world:
-	vfree(nvidia_world);
+	nvidia_world = NULL;
+	vfree(world);
 	return error;
 }
 

@@ -13,14 +13,15 @@
 /* main.c: the world that all devices share. */
 extern struct rmsim_world *nvidia_world;
 /* Release that the driver says it is. */
-extern char *nvidia_release;
+extern const char *nvidia_release;
 
 /* task.c: what the model asks about current. Calls are serialised by the world's lock. */
 extern const struct rmsim_ops nvidia_task_ops;
 u64 nvidia_initial_namespace(void);
 void nvidia_task_exit(void);
 
-/* device.c: the file operations, but for the ioctl entries. */
+/* device.c: the world's lock; the file operations, but for the ioctl entries. */
+bool nvidia_set_layouts(const char *release);
 int nvidia_device_open(struct file *file, enum rmsim_device device, u32 minor);
 int nvidia_open(struct inode *inode, struct file *file);
 int nvidia_close(struct inode *inode, struct file *file);
