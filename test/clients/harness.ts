@@ -24,8 +24,7 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_
 export const LIBMPU = join(packageRoot, 'build', 'preload', ARCHITECTURES[process.arch] ?? process.arch, 'libmpu.so');
 
 const simulator = join(packageRoot, 'build', 'test', 'rm-sim', 'rm-sim');
-/** Path of gpu-process, which uses the simulated GPU; a static program. */
-export const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');
+const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');
 const runner = fileURLToPath(new URL('run-scenario.js', import.meta.url));
 
 /** Path of a Python program beside the sources of the tests. */

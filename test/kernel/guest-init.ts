@@ -4,12 +4,12 @@
  * the guest's disk as JSON.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { queryModule } from '#mpu/lib/translator.js';
 import { playScenario } from '../clients/play-scenario.js';
-import type { Counters, GuestPlan, Play, PlayOutcome } from './guest-plan.js';
-
-const NVIDIA_MAJOR = 195;
+import { setLayouts, withDriver } from './guest-driver.js';
+import { examineDriver } from './guest-examine.js';
+import type { Counters, GuestOutcome, GuestPlan, Play, PlayOutcome } from './guest-plan.js';
 
 process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const power = spawn('/power-off', { stdio: ['pipe', 'inherit', 'inherit'] });
@@ -19,7 +19,7 @@ const say = (line: string): void => {
   writeSync(1, `mpu-guest: ${line}\n`);
 };
 
-/** Runs a step and says how it went; a step that fails does not end the guest. */
+/** Runs a step and says how it went; one that fails does not end the guest. */
 async function step<T>(name: string, body: () => Promise<T> | T): Promise<T | undefined> {
   try {
     const value = await body();
@@ -32,28 +32,6 @@ async function step<T>(name: string, body: () => Promise<T> | T): Promise<T | un
   }
 }
 
-/** As nvidia-modprobe does. */
-function makeNodes(): void {
-  const [, uvm] = /^\s*(\d+) nvidia-uvm$/m.exec(readFileSync('/proc/devices', 'utf8')) ?? [];
-  const nodes: [name: string, major: number, minor: number][] = [
-    ['nvidiactl', NVIDIA_MAJOR, 255],
-    ['nvidia0', NVIDIA_MAJOR, 0],
-    ['nvidia1', NVIDIA_MAJOR, 1],
-    ['nvidia-uvm', Number(uvm), 0],
-    ['nvidia-uvm-tools', Number(uvm), 1],
-  ];
-  for (const [name, major, minor] of nodes) {
-    const path = `/dev/${name}`;
-    if (statSync(path, { throwIfNoEntry: false })?.rdev === major * 256 + minor) continue;
-    rmSync(path, { force: true });
-    execFileSync('mknod', ['-m', '666', path, 'c', String(major), String(minor)]);
-  }
-}
-
-function setLayouts(release: string): void {
-  writeFileSync('/sys/module/nvidia/parameters/layouts', release);
-}
-
 async function counters(): Promise<Counters> {
   const state = await queryModule();
   if (state?.counters === undefined) throw new Error('mpu.ko tells no counters');
@@ -61,18 +39,14 @@ async function counters(): Promise<Counters> {
 }
 
 async function perform(play: Play, module: boolean): Promise<PlayOutcome> {
-  execFileSync('insmod', play.driver);
-  makeNodes();
-  try {
+  return withDriver(play.driver, async () => {
     const before = module ? await counters() : undefined;
     const outcome = await playScenario(play.scenario, setLayouts);
     if (before === undefined) return { name: play.name, ...outcome };
     const { requests, pids, hidden } = await counters();
     const asked = { requests: requests - before.requests, pids: pids - before.pids, hidden: hidden - before.hidden };
     return { name: play.name, ...outcome, counters: asked };
-  } finally {
-    execFileSync('rmmod', ['nvidia']);
-  }
+  });
 }
 
 const ALARMS = /WARNING:|BUG:|Oops|Call Trace|refcount_t:|protection fault|stall|use-after-free|scheduling while|suspicious RCU/;
@@ -101,15 +75,26 @@ for (const [type, place] of Object.entries(mounts)) {
   execFileSync('mount', ['-t', type, type, place]);
 }
 const plan = JSON.parse(readFileSync('/plan.json', 'utf8')) as GuestPlan;
-const outcomes: (PlayOutcome | undefined)[] = [];
-for (const play of plan.withoutModule) outcomes.push(await step(play.name, async () => perform(play, false)));
-await step('mpu.ko loads', () => execFileSync('insmod', plan.module));
-for (const play of plan.withModule) outcomes.push(await step(play.name, async () => perform(play, true)));
+const outcome: GuestOutcome = { drivers: [], plays: [] };
+const { examine, module, withModule, withoutModule } = plan;
+for (const driver of examine?.drivers ?? []) {
+  const seen = await step(`examined ${driver}`, async () => examineDriver(driver, examine?.probes ?? []));
+  if (seen !== undefined) outcome.drivers.push(seen);
+}
+const playAll = async (plays: Play[], loaded: boolean): Promise<void> => {
+  for (const play of plays) {
+    const played = await step(play.name, async () => perform(play, loaded));
+    if (played !== undefined) outcome.plays.push(played);
+  }
+};
+await playAll(withoutModule, false);
+await step('mpu.ko loads', () => execFileSync('insmod', module));
+await playAll(withModule, true);
 await step('mpu.ko unloads', () => execFileSync('rmmod', ['mpu']));
 await step('the kernel log is clean', () => {
   const found = alarms();
   if (found.length > 0) throw new Error(found.join(''));
 });
-writeFileSync('/dev/nvme0n1', `${JSON.stringify(outcomes)}\n`);
+writeFileSync('/dev/nvme0n1', `${JSON.stringify(outcome)}\n`);
 say(`done ${cases}`);
 power.stdin.end();
