@@ -29,10 +29,11 @@ int nvidia_device_open(struct file *file, enum rmsim_device device, u32 minor)
 int nvidia_open(struct inode *inode, struct file *file)
 {
 	u32 minor = iminor(inode);
+	enum rmsim_device device = RMSIM_DEVICE_GPU;
 
-	return nvidia_device_open(
-		file, minor == NVIDIA_MINOR_CONTROL ? RMSIM_DEVICE_CONTROL : RMSIM_DEVICE_GPU,
-		minor);
+	if (minor == NVIDIA_MINOR_CONTROL)
+		device = RMSIM_DEVICE_CONTROL;
+	return nvidia_device_open(file, device, minor);
 }
 
 int nvidia_close(struct inode *inode, struct file *file)

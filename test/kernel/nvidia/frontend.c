@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The devices as drivers up to 535 have them (nv-frontend.c): all minors, and an entry for each
- * kind of program. */
+/*
+ * The devices as drivers up to 535 have them (nv-frontend.c): all minors, and an entry for each
+ * kind of program.
+ */
 #include <linux/module.h>
 
 #include "nvidia.h"

@@ -87,15 +87,16 @@ static int __init nvidia_init(void)
 	error = nvidia_uvm_init();
 	if (error)
 		goto remove_proc;
+	/* What /sys/module/nvidia/version shows. The kernel frees its own string, not this one. */
+	built_version = THIS_MODULE->version;
+	THIS_MODULE->version = nvidia_release;
 	error = nvidia_devices_init();
 	if (error)
 		goto remove_uvm;
-	/* What /sys/module/nvidia/version shows. */
-	built_version = THIS_MODULE->version;
-	THIS_MODULE->version = nvidia_release;
 	return 0;
 
 remove_uvm:
+	THIS_MODULE->version = built_version;
 	nvidia_uvm_exit();
 remove_proc:
 	nvidia_proc_exit();

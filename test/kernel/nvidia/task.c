@@ -37,8 +37,7 @@ static bool remember(struct pid_namespace *ns)
 {
 	struct remembered *entry;
 
-	hash_for_each_possible(namespaces, entry, node, (uintptr_t)ns)
-	{
+	hash_for_each_possible(namespaces, entry, node, (uintptr_t)ns) {
 		if (entry->ns == ns)
 			return true;
 	}
@@ -56,8 +55,7 @@ void nvidia_task_exit(void)
 	struct hlist_node *next;
 	int bucket;
 
-	hash_for_each_safe(namespaces, bucket, next, entry, node)
-	{
+	hash_for_each_safe(namespaces, bucket, next, entry, node) {
 		put_pid_ns(entry->ns);
 		kfree(entry);
 	}
