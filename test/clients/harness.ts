@@ -56,7 +56,7 @@ export async function noteUntested(t: Test): Promise<void> {
  * @throws Error with all that was said when the world cannot be set up
  */
 export async function runScenario(regime: Regime, layouts: string, commands: ClientCommand[]): Promise<ScenarioOutcome> {
-  const scenario: Scenario = { gpuProcess, world: WORLD, commands };
+  const scenario: Scenario = { gpuProcess, nsfs: true, world: WORLD, commands };
   const directory = await mkdtemp(join(tmpdir(), 'mpu-scenario-'));
   try {
     const file = join(directory, 'scenario.json');

@@ -1,40 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu module` for real: node in a guest whose kernel takes the module, refuses it, or has another one of that name. */
-import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import t from 'tap';
 import { lacking } from '../lib/engines.js';
 import { check, checkout, mpu } from '../lib/mpu.js';
 import { runGuest } from '../qemu/guest.js';
 import { kernelOf } from '../qemu/kernels.js';
+import { Userland } from '../qemu/userland.js';
 import { addHeaders, makeFixture } from './fixture.js';
 
 const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc-12', 'depmod', 'insmod', 'openssl', 'mount', 'setpriv', 'cpio']);
 
-/** Programs of this system that the guest needs, with the libraries they are linked with. */
-async function addPrograms(tree: string, names: string[]): Promise<void> {
-  for (const name of names) {
-    const path = name.startsWith('/') ? name : (await check('sh', ['-c', 'command -v "$0"', name])).trim();
-    const libraries = [...(await check('ldd', [path])).matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
-    for (const file of [path, ...libraries]) {
-      await mkdir(join(tree, dirname(file)), { recursive: true });
-      await cp(await realpath(file), join(tree, file));
-    }
-  }
-}
-
 /** mpu as it is installed from its package, with what it depends on. */
-async function addPackage(tree: string): Promise<void> {
-  const target = join(tree, 'mpu');
-  await mkdir(join(target, 'build/native/Release'), { recursive: true });
+async function addPackage(userland: Userland): Promise<void> {
   for (const path of ['dist', 'kernel', 'package.json', 'build/native/Release/mpu.node']) {
-    await cp(join(checkout, path), join(target, path), { recursive: true });
+    await userland.add(join(checkout, path), join('mpu', path));
   }
   const wanted = ['commander', 'tar-stream'];
   for (const name of wanted) {
     const source = join(checkout, 'node_modules', name);
-    await cp(source, join(target, 'node_modules', name), { recursive: true });
+    await userland.add(source, join('mpu/node_modules', name));
     const manifest = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> };
     for (const dependency of Object.keys(manifest.dependencies ?? {})) if (!wanted.includes(dependency)) wanted.push(dependency);
   }
@@ -114,23 +101,6 @@ say('done ' + number);
 power.stdin.end();
 `;
 
-/** Ends QEMU when its input ends. It takes its privilege at once: lockdown refuses it later. */
-const POWER_OFF = `#include <sys/io.h>
-#include <unistd.h>
-#include <termios.h>
-int main(void)
-{
-	char c;
-	if (iopl(3))
-		return 1;
-	while (read(0, &c, 1) > 0)
-		;
-	tcdrain(1);
-	outb(0x10, 0xf4);
-	return 0;
-}
-`;
-
 await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   const kernel = await kernelOf('6.1');
   const scratch = await mkdtemp(join(tmpdir(), 'mpu-guest-'));
@@ -138,11 +108,12 @@ await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   const { root, env } = await makeFixture(join(scratch, 'build'), kernel.release);
   await addHeaders(root, kernel.release);
 
-  const tree = join(scratch, 'tree');
-  for (const name of ['proc', 'sys', 'dev', 'var', 'tmp', 'root', 'etc/modules-load.d', `lib/modules/${kernel.release}`]) await mkdir(join(tree, name), { recursive: true });
-  await addPrograms(tree, [process.execPath, 'mount', 'setpriv', 'unshare', 'insmod', 'rmmod', 'depmod', 'cp', 'dmesg']);
-  await addPackage(tree);
-  if (process.execPath !== '/usr/bin/node') await cp(join(tree, process.execPath), join(tree, 'usr/bin/node'));
+  const userland = new Userland(join(scratch, 'tree'));
+  const { tree } = userland;
+  await userland.directories('proc', 'sys', 'dev', 'var', 'tmp', 'root', 'etc/modules-load.d', `lib/modules/${kernel.release}`);
+  await userland.addNode();
+  await userland.addPrograms('mount', 'setpriv', 'unshare', 'insmod', 'rmmod', 'depmod', 'cp', 'dmesg');
+  await addPackage(userland);
   const [key, cert] = [join(scratch, 'MOK.key'), join(scratch, 'MOK.der')];
   await check('openssl', ['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', '/CN=mpu', '-keyout', key, '-outform', 'DER', '-out', cert]);
   const module = async (...args: string[]): Promise<void> => {
@@ -154,13 +125,9 @@ await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   await cp(join(root, 'etc/modules-load.d'), join(tree, 'etc/modules-load.d'), { recursive: true });
   await module('build', '--key', key, '--cert', cert, '--output', join(tree, 'signed.ko'));
   await cp(await buildForeign(kernel.headers, join(scratch, 'foreign')), join(tree, 'foreign.ko'));
-  await writeFile(join(scratch, 'power-off.c'), POWER_OFF);
-  await check('gcc-12', ['-static', '-o', join(tree, 'power-off'), join(scratch, 'power-off.c')]);
-  await writeFile(join(tree, 'init'), INIT);
-  await chmod(join(tree, 'init'), 0o755);
-
+  await userland.init(INIT);
   const initramfs = join(scratch, 'initramfs');
-  await check('sh', ['-c', 'cd "$0" && find . | cpio --quiet -o -H newc >"$1"', tree, initramfs]);
+  await userland.pack(initramfs);
   const result = await runGuest(kernel, initramfs, { timeout: 400 });
   for (const { name, ok } of result.cases) t.ok(ok, name);
   t.ok(result.cases.length >= 20, 'the guest ran all its cases');

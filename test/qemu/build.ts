@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What a guest runs: mpu.ko for its kernel, static programs for its architecture, an initramfs of them. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { withLock } from '#mpu/lib/download-cache.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
 import type { Architecture, Kernel } from './kernels.js';
 
@@ -31,34 +33,77 @@ export interface BuiltModule {
 // The compiler here is not the one the kernel was built by, and there is no pahole; both are told at every build.
 const EXPECTED = /the compiler differs|pahole version differs|Skipping BTF generation/;
 
+/** What a module is built from. */
+export interface ModuleSource {
+  /** Name of the module, without `.ko`. */
+  name: string;
+  /** Directories of this repository, by where they are in the build's directory. */
+  directories: Record<string, string>;
+}
+
+const MPU: ModuleSource = { name: 'mpu', directories: { '.': 'kernel' } };
+
+/** A name that changes with anything that a build depends on. */
+async function fingerprint(source: ModuleSource, compiler: string): Promise<string> {
+  const hash = createHash('sha256').update((await run(compiler, ['--version'])).stdout);
+  for (const [place, path] of Object.entries(source.directories)) {
+    const entries = await readdir(join(packageRoot, path), { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    for (const file of files.sort()) hash.update(`${place} ${file}\0`).update(await readFile(file)).update('\0');
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
 /**
- * Builds mpu.ko in a directory of its own. `options` are further make variables, such as `C=2`.
+ * Builds a module, mpu.ko unless told otherwise, in a directory of its own. `options` are further make variables,
+ * such as `C=2`. What was built from the same sources before is taken as it is: tests of one kernel share it.
  * Throws with the build's output when there is no module at the end.
  */
-export async function buildModule(kernel: Kernel, options: string[] = []): Promise<BuiltModule> {
-  const directory = join(buildRoot, kernel.release, ['module', ...options].join('-').replace(/[^\w.-]/g, '_'));
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
-  await cp(moduleSource, directory, { recursive: true });
+export async function buildModule(kernel: Kernel, options: string[] = [], source = MPU): Promise<BuiltModule> {
+  const compiler = `${CROSS_PREFIX[kernel.architecture]}gcc`;
+  const place = join(buildRoot, kernel.release, [source.name, ...options].join('-').replace(/[^\w.-]/g, '_'));
+  const directory = join(place, await fingerprint(source, compiler));
+  const record = join(directory, 'built.json');
+  return withLock(`${place}.lock`, async () => {
+    const built = await readFile(record, 'utf8').catch(() => undefined);
+    if (built !== undefined) return JSON.parse(built) as BuiltModule;
+    await rm(place, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true });
+    const module = await make(kernel, compiler, directory, options, source);
+    await writeFile(record, JSON.stringify(module));
+    return module;
+  });
+}
+
+async function make(
+  kernel: Kernel,
+  compiler: string,
+  directory: string,
+  options: string[],
+  { name, directories }: ModuleSource,
+): Promise<BuiltModule> {
+  for (const [place, path] of Object.entries(directories)) {
+    await cp(join(packageRoot, path), join(directory, place), { recursive: true });
+  }
   const variables = [
-    `KDIR=${kernel.headers}`,
+    `M=${directory}`,
     `ARCH=${KERNEL_ARCHITECTURE[kernel.architecture]}`,
     `CROSS_COMPILE=${CROSS_PREFIX[kernel.architecture]}`,
-    `CC=${CROSS_PREFIX[kernel.architecture]}gcc`,
+    `CC=${compiler}`,
     // Need pahole; need a newer compiler. The kernels were built with both.
     'CONFIG_DEBUG_INFO_BTF_MODULES=',
     'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=',
     'KCFLAGS=-Wno-attributes',
   ];
   try {
-    const { stdout, stderr } = await run('make', ['-C', directory, ...variables, ...options], {
+    const { stdout, stderr } = await run('make', ['-C', kernel.headers, ...variables, ...options, 'modules'], {
       env: { ...process.env, LC_ALL: 'C' },
       maxBuffer: 16 << 20,
     });
     const complaints = `${stdout}\n${stderr}`.split('\n').filter((line) => /\b(warning|error)\b/i.test(line));
-    return { path: join(directory, 'mpu.ko'), warnings: complaints.filter((line) => !EXPECTED.test(line)) };
+    return { path: join(directory, `${name}.ko`), warnings: complaints.filter((line) => !EXPECTED.test(line)) };
   } catch (error) {
-    throw buildFailure(`building mpu.ko for ${kernel.release}`, error);
+    throw buildFailure(`building ${name}.ko for ${kernel.release}`, error);
   }
 }
 

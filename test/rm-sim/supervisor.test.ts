@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { sampleLayout } from './expect.js';
+import { CODES, FILES } from './probe-answers.js';
 import { cannotUnshare, hostNamespace, globalPid, program, Session } from './session.js';
 
 const noI386 = existsSync(program('probe-i386'))
@@ -25,30 +26,7 @@ for (const { name, skip } of probes) {
     const process = await session.gpuProcess('--memory 70 --encoder 1');
     t.match(
       await session.probe('codes', undefined, name),
-      {
-        opened: 1,
-        unknownControl: 0x56,
-        wrongObject: 0x56,
-        wrongSize: 0x1f,
-        noParams: 0x1f,
-        badParams: 0x1e,
-        unknownClient: 0x23,
-        unknownObject: 0x57,
-        idType: 0x1f,
-        serialised: 0x6a,
-        serialisedUntouched: 1,
-        unknownClass: 0x22,
-        wrongParent: 0x36,
-        noSuchParent: 0x57,
-        othersFile: 0,
-        freeUnknown: 0,
-        controlOnGpuDevice: 22,
-        controlSize: 22,
-        controlPointer: 14,
-        unknownEscape: 22,
-        freed: 0,
-        afterFree: 0x57,
-      },
+      CODES,
       'RM statuses and errno values',
     );
     t.match(
@@ -68,7 +46,7 @@ for (const { name, skip } of probes) {
     );
     t.match(
       await session.probe('files', undefined, name),
-      { duplicate: 2, inherited: true, afterChild: 2, closedClient: 0x23 },
+      FILES,
       'clients live until the last descriptor of their file is closed',
     );
     t.same((await session.probe('pids', undefined, name)).pids, [process.global]);

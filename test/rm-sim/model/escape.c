@@ -8,19 +8,27 @@ size_t rmsim_world_size(void)
 	return sizeof(struct rmsim_world);
 }
 
-bool rmsim_init(struct rmsim_world *world, const struct rmsim_config *config)
+bool rmsim_set_layouts(struct rmsim_world *world, const char *release)
 {
 	uint32_t version[3];
+
+	if (!parse_version(release, version))
+		return false;
+	layout_of(&world->layout, version);
+	return true;
+}
+
+bool rmsim_init(struct rmsim_world *world, const struct rmsim_config *config)
+{
 	uint32_t i;
 
-	if (!parse_version(config->layouts, version) ||
+	if (!rmsim_set_layouts(world, config->layouts) ||
 	    strlen(config->driver) >= sizeof(world->driver) || config->gpus < 1 ||
 	    config->gpus > RMSIM_MAX_GPUS)
 		return false;
 	world->config = *config;
 	memcpy(world->driver, config->driver, strlen(config->driver));
 	world->rules = rules_of(config->regime);
-	layout_of(&world->layout, version);
 	world->next_handle = 0xc1d00001;
 	for (i = 0; i < config->gpus; i++) {
 		world->gpus[i].present = true;

@@ -101,6 +101,10 @@ size_t rmsim_world_size(void);
 /* Sets up a world in zeroed memory; false when the configuration makes no sense. */
 bool rmsim_init(struct rmsim_world *world, const struct rmsim_config *config);
 
+/* Changes the release that decides which structures there are; false when the string is no version.
+ */
+bool rmsim_set_layouts(struct rmsim_world *world, const char *release);
+
 /* open() of a device node; NULL when there is no such GPU or no room. */
 struct rmsim_file *rmsim_open(struct rmsim_world *world, enum rmsim_device device, uint32_t minor);
 
