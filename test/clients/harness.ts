@@ -24,7 +24,8 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_
 export const LIBMPU = join(packageRoot, 'build', 'preload', ARCHITECTURES[process.arch] ?? process.arch, 'libmpu.so');
 
 const simulator = join(packageRoot, 'build', 'test', 'rm-sim', 'rm-sim');
-const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');
+/** Path of gpu-process, which uses the simulated GPU; a static program. */
+export const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');
 const runner = fileURLToPath(new URL('run-scenario.js', import.meta.url));
 
 /** Path of a Python program beside the sources of the tests. */
@@ -56,7 +57,7 @@ export async function noteUntested(t: Test): Promise<void> {
  * @throws Error with all that was said when the world cannot be set up
  */
 export async function runScenario(regime: Regime, layouts: string, commands: ClientCommand[]): Promise<ScenarioOutcome> {
-  const scenario: Scenario = { gpuProcess, world: WORLD, commands };
+  const scenario: Scenario = { gpuProcess, nsfs: true, world: WORLD, commands };
   const directory = await mkdtemp(join(tmpdir(), 'mpu-scenario-'));
   try {
     const file = join(directory, 'scenario.json');

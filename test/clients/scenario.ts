@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What the harness and the program it runs under rm-sim tell each other, as JSON. */
+/** What a test and the program that plays its scenarios, under rm-sim or in a guest, tell each other, as JSON. */
 import type { ProcessSpec, WorldProcess } from './world.js';
 
 /** A client to run in container A. */
@@ -18,6 +18,8 @@ export interface ClientCommand {
 export interface Scenario {
   /** Path of gpu-process. */
   gpuProcess: string;
+  /** The clients inherit the host's PID namespace, so that libmpu.so can translate without mpu.ko. */
+  nsfs: boolean;
   world: readonly ProcessSpec[];
   commands: ClientCommand[];
 }

@@ -31,17 +31,30 @@ export interface BuiltModule {
 // The compiler here is not the one the kernel was built by, and there is no pahole; both are told at every build.
 const EXPECTED = /the compiler differs|pahole version differs|Skipping BTF generation/;
 
+/** What a module is built from. */
+export interface ModuleSource {
+  /** Name of the module, without `.ko`. */
+  name: string;
+  /** Directories of this repository, by where they are in the build's directory. */
+  directories: Record<string, string>;
+}
+
+const MPU: ModuleSource = { name: 'mpu', directories: { '.': 'kernel' } };
+
 /**
- * Builds mpu.ko in a directory of its own. `options` are further make variables, such as `C=2`.
- * Throws with the build's output when there is no module at the end.
+ * Builds a module, mpu.ko unless told otherwise, in a directory of its own. `options` are further make variables,
+ * such as `C=2`. Throws with the build's output when there is no module at the end.
  */
-export async function buildModule(kernel: Kernel, options: string[] = []): Promise<BuiltModule> {
-  const directory = join(buildRoot, kernel.release, ['module', ...options].join('-').replace(/[^\w.-]/g, '_'));
+export async function buildModule(kernel: Kernel, options: string[] = [], source = MPU): Promise<BuiltModule> {
+  const { name, directories } = source;
+  const directory = join(buildRoot, kernel.release, [name, ...options].join('-').replace(/[^\w.-]/g, '_'));
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
-  await cp(moduleSource, directory, { recursive: true });
+  for (const [place, path] of Object.entries(directories)) {
+    await cp(join(packageRoot, path), join(directory, place), { recursive: true });
+  }
   const variables = [
-    `KDIR=${kernel.headers}`,
+    `M=${directory}`,
     `ARCH=${KERNEL_ARCHITECTURE[kernel.architecture]}`,
     `CROSS_COMPILE=${CROSS_PREFIX[kernel.architecture]}`,
     `CC=${CROSS_PREFIX[kernel.architecture]}gcc`,
@@ -51,14 +64,14 @@ export async function buildModule(kernel: Kernel, options: string[] = []): Promi
     'KCFLAGS=-Wno-attributes',
   ];
   try {
-    const { stdout, stderr } = await run('make', ['-C', directory, ...variables, ...options], {
+    const { stdout, stderr } = await run('make', ['-C', kernel.headers, ...variables, ...options, 'modules'], {
       env: { ...process.env, LC_ALL: 'C' },
       maxBuffer: 16 << 20,
     });
     const complaints = `${stdout}\n${stderr}`.split('\n').filter((line) => /\b(warning|error)\b/i.test(line));
-    return { path: join(directory, 'mpu.ko'), warnings: complaints.filter((line) => !EXPECTED.test(line)) };
+    return { path: join(directory, `${name}.ko`), warnings: complaints.filter((line) => !EXPECTED.test(line)) };
   } catch (error) {
-    throw buildFailure(`building mpu.ko for ${kernel.release}`, error);
+    throw buildFailure(`building ${name}.ko for ${kernel.release}`, error);
   }
 }
 

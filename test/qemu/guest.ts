@@ -38,6 +38,10 @@ export interface GuestOptions {
   cpus?: 'in-turn' | 'in-parallel' | 'counted';
   /** Seconds until the guest is given up. */
   timeout?: number;
+  /** MiB of memory; 512 unless given. */
+  memory?: number;
+  /** A file that is the guest's disk /dev/nvme0n1, for more than a console can say. */
+  disk?: string;
   /** Told every line of the console. */
   onLine?: (line: string) => void;
 }
@@ -80,7 +84,7 @@ const CPUS = {
 
 async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
   const machine = MACHINES[kernel.architecture];
-  const { mode = 'test', cpus = machine.cpus, timeout = 300 } = options;
+  const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk } = options;
   const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode}`;
   // A guest does not outlive the test that runs it, however that ends.
   const qemu = spawn(
@@ -89,7 +93,8 @@ async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): P
       ...['--pdeathsig', 'KILL', machine.program],
       ...machine.arguments,
       ...CPUS[cpus],
-      ...['-m', '512', '-display', 'none', '-no-reboot', '-nodefaults', '-serial', 'stdio'],
+      ...['-m', String(memory), '-display', 'none', '-no-reboot', '-nodefaults', '-serial', 'stdio'],
+      ...(disk === undefined ? [] : ['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'nvme,serial=disk,drive=disk']),
       ...['-kernel', kernel.image, '-initrd', initramfs, '-append', parameters],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },

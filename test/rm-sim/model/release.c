@@ -81,7 +81,7 @@ bool parse_version(const char *text, uint32_t version[3])
 	return digits && part > 0;
 }
 
-static bool at_least(const uint32_t version[3], uint32_t major, uint32_t minor, uint32_t patch)
+static bool not_before(const uint32_t version[3], uint32_t major, uint32_t minor, uint32_t patch)
 {
 	if (version[0] != major)
 		return version[0] > major;
@@ -92,7 +92,7 @@ static bool at_least(const uint32_t version[3], uint32_t major, uint32_t minor, 
 
 bool release_at_least(const struct layout *layout, uint32_t major, uint32_t minor, uint32_t patch)
 {
-	return at_least(layout->version, major, minor, patch);
+	return not_before(layout->version, major, minor, patch);
 }
 
 int rmsim_regime_of(const char *driver)
@@ -102,7 +102,7 @@ int rmsim_regime_of(const char *driver)
 
 	if (!parse_version(driver, version))
 		return -1;
-	while (!at_least(version, first->version[0], first->version[1], first->version[2]) ||
+	while (!not_before(version, first->version[0], first->version[1], first->version[2]) ||
 	       (first->side_branch &&
 		(version[0] != first->version[0] || version[1] != first->version[1])))
 		first++;
