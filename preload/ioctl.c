@@ -99,7 +99,8 @@ static void put_right(struct context *context, struct scratch *scratch,
 /* Issues the application's control again. Returns false when that is not possible. */
 static int ask_again(const struct context *context, struct mpu_rm_nvos54 *control, void *params)
 {
-	const struct mpu_rm_layout *layout = mpu_rm_find(control->cmd, control->params_size, params);
+	const struct mpu_rm_layout *layout =
+		mpu_rm_find(control->cmd, control->params_size, params);
 	mpu_u32 status;
 
 	if (!layout)

@@ -30,7 +30,7 @@ export interface GuestResult {
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench';
+  mode?: 'test' | 'bench' | 'intercept';
   /**
    * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. Or
    * one CPU whose clock counts instructions, a nanosecond each, whatever else this machine does.

@@ -145,6 +145,8 @@ int main(int argc, char **argv)
 	report_line("init on %s %s", name.release, name.machine);
 	if (argc > 1 && strcmp(argv[1], "bench") == 0)
 		bench_run();
+	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
+		intercept_run();
 	else
 		run_cases();
 	report_finish();

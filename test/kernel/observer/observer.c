@@ -174,7 +174,7 @@ static void check_samples(void)
 
 		if (pid == 0 || pid == 0xffffffff)
 			continue;
-		busy |= pid == worker && engine[0] == 30;
+		busy |= pid == worker && engine[0] > 0;
 		strangers |= !is_here(pid);
 	}
 	if (either && strangers && !busy)
