@@ -271,8 +271,10 @@ static void run(const char *name, void (*body)(void), unsigned int seconds)
 	module_unload_name("nvidia");
 }
 
-void intercept_run(void)
+void intercept_run(int rounds)
 {
+	if (rounds)
+		switch_rounds = rounds;
 	kernel_log_start();
 	run("every regime, every kind of program", case_regimes, 120);
 	run("the host sees what it saw", case_host_untouched, 30);

@@ -50,7 +50,7 @@ void case_preload(void);
 void case_preload_without(void);
 
 /* cases-intercept.c, cases-switch.c: the driver's answers rewritten in the kernel */
-void intercept_run(void);
+void intercept_run(int rounds);
 void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
 
 /* The documentation's example, run as its own program. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "test/rm-sim/client/rm.h"
@@ -153,6 +154,7 @@ static void live(void *argument)
 	uint32_t *ready = shared_memory(2 * sizeof(*ready));
 	struct observer_start how = {.container = container};
 	pid_t observers[MOST_OBSERVERS];
+	siginfo_t ended;
 	int input[2];
 
 	/* Inside, everything has small numbers. */
@@ -172,6 +174,10 @@ static void live(void *argument)
 	while (strcmp(container->mode, "once") != 0 && !container->stop)
 		usleep(10000);
 	close(input[1]);
+	/* None is gone before all have asked for the last time. */
+	for (uint32_t i = 0; i < container->observer_count; i++)
+		if (observers[i])
+			waitid(P_PID, (id_t)observers[i], &ended, WEXITED | WNOWAIT);
 	for (uint32_t i = 0; i < container->observer_count; i++)
 		if (observers[i])
 			finish(observers[i]);

@@ -25,6 +25,9 @@ void get_state(struct state *state);
 /* SET; returns 0 or the negative errno that it was refused with. */
 int set_intercept(uint32_t value);
 
+/* How often it is switched, and how often loaded, under load. */
+extern int switch_rounds;
+
 void write_text(const char *path, const char *text);
 
 #endif
