@@ -256,6 +256,12 @@ static void read_counters(const struct attribute *nest, struct mpu_netlink_state
 			number(&attribute, &state->pids, sizeof(state->pids));
 		else if (attribute.type == MPU_A_COUNTER_HIDDEN)
 			number(&attribute, &state->hidden, sizeof(state->hidden));
+		else if (attribute.type == MPU_A_COUNTER_REWRITTEN)
+			number(&attribute, &state->rewritten, sizeof(state->rewritten));
+		else if (attribute.type == MPU_A_COUNTER_UNTOUCHED)
+			number(&attribute, &state->untouched, sizeof(state->untouched));
+		else if (attribute.type == MPU_A_COUNTER_IN_FLIGHT)
+			number(&attribute, &state->in_flight, sizeof(state->in_flight));
 	}
 }
 
@@ -283,6 +289,8 @@ int mpu_netlink_get(struct mpu_netlink *client, struct mpu_netlink_state *state)
 			number(&attribute, &state->max_pids, sizeof(state->max_pids));
 		else if (attribute.type == MPU_A_INTERCEPT)
 			number(&attribute, &state->intercept, sizeof(state->intercept));
+		else if (attribute.type == MPU_A_INTERCEPT_REASON)
+			text(&attribute, state->intercept_reason, sizeof(state->intercept_reason));
 		else if (attribute.type == MPU_A_GENERATION)
 			number(&attribute, &state->generation, sizeof(state->generation));
 		else if (attribute.type == MPU_A_COUNTERS)

@@ -28,11 +28,15 @@ struct mpu_netlink_state {
 	uint32_t features;
 	uint32_t max_pids;
 	uint32_t intercept;
+	char intercept_reason[128];
 	uint64_t generation;
 	int has_counters;
 	uint64_t requests;
 	uint64_t pids;
 	uint64_t hidden;
+	uint64_t rewritten;
+	uint64_t untouched;
+	uint64_t in_flight;
 };
 
 /*
