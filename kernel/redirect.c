@@ -50,7 +50,7 @@ static DEFINE_PER_CPU(struct traffic, traffic);
 static u64 generation;
 static u64 changed_at;
 
-/* Constant while the generation is one of redirected calls, but for the end of detaching. */
+/* nvidia.ko, from before the first callback until after the last; unless ftrace does not let go. */
 static struct module *attached;
 
 /* ftrace has shut itself down and may go on calling into this module. */
@@ -107,10 +107,11 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 		return;
 	if (within_module(parent_ip, THIS_MODULE))
 		return;
-	if (!(READ_ONCE(generation) & MPU_REDIRECT_ACTIVE))
+	/* The driver is read later: it is there while calls are redirected. */
+	if (!(smp_load_acquire(&generation) & MPU_REDIRECT_ACTIVE))
 		return;
 	driver = READ_ONCE(attached);
-	if (!within_module(ip, driver))
+	if (!driver || !within_module(ip, driver))
 		return;
 	file = (const struct file *)mpu_ftrace_argument(regs, 0);
 	if (!is_entry(file, driver, ip))
@@ -206,7 +207,7 @@ void mpu_redirect_detach(void)
 		pr_err("mpu: ftrace does not let go (%d): not to be unloaded\n", err);
 		stuck = true;
 	}
-	attached = NULL;
+	WRITE_ONCE(attached, NULL);
 }
 
 u64 mpu_redirect_in_flight(void)

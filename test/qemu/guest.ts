@@ -30,7 +30,7 @@ export interface GuestResult {
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench' | 'intercept';
+  mode?: 'test' | 'bench' | 'intercept' | 'bench-intercept';
   /** A number for that mode, with a default of its own. */
   rounds?: number;
   /**

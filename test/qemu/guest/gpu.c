@@ -65,6 +65,11 @@ uint32_t gpu_ask(const struct gpu_client *client, uint32_t cmd, void *params, ui
 	return rm_control(client->fd, client->root, client->subdevice, cmd, params, size);
 }
 
+uint32_t gpu_ask_root(const struct gpu_client *client, uint32_t cmd, void *params, uint32_t size)
+{
+	return rm_control(client->fd, client->root, client->root, cmd, params, size);
+}
+
 int gpu_list(const struct gpu_client *client, uint32_t *params)
 {
 	memset(params, 0, 12);

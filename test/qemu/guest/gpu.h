@@ -36,6 +36,9 @@ void gpu_open(struct gpu_client *client, uint32_t memory_mib, uint32_t utilizati
 /* A control on the subdevice; returns its status. */
 uint32_t gpu_ask(const struct gpu_client *client, uint32_t cmd, void *params, uint32_t size);
 
+/* Likewise, on the client itself. */
+uint32_t gpu_ask_root(const struct gpu_client *client, uint32_t cmd, void *params, uint32_t size);
+
 /* Asks for the processes that have a client; returns their number, or -1. */
 int gpu_list(const struct gpu_client *client, uint32_t *params);
 

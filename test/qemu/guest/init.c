@@ -146,6 +146,8 @@ int main(int argc, char **argv)
 	report_line("init on %s %s", name.release, name.machine);
 	if (argc > 1 && strcmp(argv[1], "bench") == 0)
 		bench_run();
+	else if (argc > 1 && strcmp(argv[1], "bench-intercept") == 0)
+		bench_intercept_run();
 	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
 		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
 	else
