@@ -6,6 +6,7 @@
 #ifndef MPU_COMPAT_H
 #define MPU_COMPAT_H
 
+#include <linux/ftrace.h>
 #include <net/genetlink.h>
 
 #ifndef HAS_GENL_REQ_ATTR_CHECK
@@ -16,6 +17,39 @@ static inline bool GENL_REQ_ATTR_CHECK(const struct genl_info *info, int attribu
 	NL_SET_ERR_MSG(info->extack, "a required attribute is missing");
 	return true;
 }
+#endif
+
+/*
+ * Redirecting a function from a callback of ftrace takes the function's arguments and a way to set
+ * where it goes on. MPU_CAN_REDIRECT is defined where there are both.
+ */
+#if defined(CONFIG_64BIT) && defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) &&                           \
+	defined(HAS_FTRACE_ARGUMENTS)
+#define MPU_CAN_REDIRECT
+#define mpu_ftrace_regs			   ftrace_regs
+#define MPU_FTRACE_REGISTERS		   0
+#define mpu_ftrace_argument(regs, n)	   ftrace_regs_get_argument(regs, n)
+#define mpu_ftrace_redirect(regs, address) ftrace_regs_set_instruction_pointer(regs, address)
+#elif defined(CONFIG_64BIT) && defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS)
+#define MPU_CAN_REDIRECT
+#define MPU_FTRACE_REGISTERS FTRACE_OPS_FL_SAVE_REGS
+#ifdef HAS_FTRACE_REGS
+#define mpu_ftrace_regs		 ftrace_regs
+#define mpu_ftrace_pt_regs(regs) ftrace_get_regs(regs)
+#else
+#define mpu_ftrace_regs		 pt_regs
+#define mpu_ftrace_pt_regs(regs) (regs)
+#endif
+#define mpu_ftrace_argument(regs, n) regs_get_kernel_argument(mpu_ftrace_pt_regs(regs), n)
+#define mpu_ftrace_redirect(regs, address)                                                         \
+	instruction_pointer_set(mpu_ftrace_pt_regs(regs), address)
+#endif
+
+/* Of a callback that needs no protection against recursion. */
+#ifdef HAS_FTRACE_OPS_FL_RECURSION
+#define MPU_FTRACE_RECURSION_SAFE 0
+#else
+#define MPU_FTRACE_RECURSION_SAFE FTRACE_OPS_FL_RECURSION_SAFE
 #endif
 
 #endif

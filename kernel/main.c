@@ -2,16 +2,22 @@
 #include <linux/init.h>
 #include <linux/module.h>
 
+#include "intercept.h"
 #include "netlink.h"
 #include "uapi/mpu.h"
 #include "version.h"
 
 static int __init mpu_init(void)
 {
-	int err = mpu_netlink_init();
+	int err = mpu_intercept_init();
 
 	if (err)
 		return err;
+	err = mpu_netlink_init();
+	if (err) {
+		mpu_intercept_exit();
+		return err;
+	}
 	pr_info("mpu: " MPU_VERSION ", ABI %d\n", MPU_ABI_VERSION);
 	return 0;
 }
@@ -19,6 +25,7 @@ static int __init mpu_init(void)
 static void __exit mpu_exit(void)
 {
 	mpu_netlink_exit();
+	mpu_intercept_exit();
 }
 
 module_init(mpu_init);

@@ -7,19 +7,18 @@
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/pid_namespace.h>
-#include <linux/timekeeping.h>
 #include <net/genetlink.h>
 
+#include "answer.h"
 #include "compat.h"
+#include "intercept.h"
 #include "netlink.h"
 #include "pidmap.h"
+#include "redirect.h"
 #include "uapi/mpu.h"
 #include "version.h"
 
 static struct genl_family mpu_family;
-
-/* Set before the family is registered, and constant from then on. */
-static u64 mpu_generation;
 
 struct mpu_counters {
 	unsigned long requests;
@@ -101,6 +100,21 @@ static int mpu_to_host_doit(struct sk_buff *skb, struct genl_info *info)
 	return mpu_translate(info, caller_pid_ns(), &init_pid_ns);
 }
 
+static int put_intercept_counters(struct sk_buff *reply)
+{
+	struct mpu_answer_counters sum;
+
+	if (!mpu_redirect_possible())
+		return 0;
+	mpu_answer_count(&sum);
+	if (nla_put_u64_64bit(reply, MPU_A_COUNTER_REWRITTEN, sum.rewritten, MPU_A_COUNTER_PAD) ||
+	    nla_put_u64_64bit(reply, MPU_A_COUNTER_UNTOUCHED, sum.untouched, MPU_A_COUNTER_PAD) ||
+	    nla_put_u64_64bit(reply, MPU_A_COUNTER_IN_FLIGHT, mpu_redirect_in_flight(),
+			      MPU_A_COUNTER_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int put_counters(struct sk_buff *reply)
 {
 	struct nlattr *nest = nla_nest_start(reply, MPU_A_COUNTERS);
@@ -118,26 +132,36 @@ static int put_counters(struct sk_buff *reply)
 	}
 	if (nla_put_u64_64bit(reply, MPU_A_COUNTER_REQUESTS, sum.requests, MPU_A_COUNTER_PAD) ||
 	    nla_put_u64_64bit(reply, MPU_A_COUNTER_PIDS, sum.pids, MPU_A_COUNTER_PAD) ||
-	    nla_put_u64_64bit(reply, MPU_A_COUNTER_HIDDEN, sum.hidden, MPU_A_COUNTER_PAD))
+	    nla_put_u64_64bit(reply, MPU_A_COUNTER_HIDDEN, sum.hidden, MPU_A_COUNTER_PAD) ||
+	    put_intercept_counters(reply))
 		return -EMSGSIZE;
 	nla_nest_end(reply, nest);
 	return 0;
 }
 
+static u32 features(void)
+{
+	return MPU_FEATURE_TRANSLATE | (mpu_redirect_possible() ? MPU_FEATURE_INTERCEPT : 0);
+}
+
 static int mpu_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	struct mpu_intercept_status intercept;
 	void *header;
 
 	if (!reply)
 		return -ENOMEM;
+	mpu_intercept_get(&intercept);
 	header = genlmsg_put_reply(reply, info, &mpu_family, 0, MPU_CMD_GET);
 	if (!header || nla_put_string(reply, MPU_A_MODULE_VERSION, MPU_VERSION) ||
 	    nla_put_u32(reply, MPU_A_ABI_VERSION, MPU_ABI_VERSION) ||
-	    nla_put_u32(reply, MPU_A_FEATURES, MPU_FEATURE_TRANSLATE) ||
+	    nla_put_u32(reply, MPU_A_FEATURES, features()) ||
 	    nla_put_u32(reply, MPU_A_MAX_PIDS, MPU_MAX_PIDS) ||
-	    nla_put_u32(reply, MPU_A_INTERCEPT, MPU_INTERCEPT_ABSENT) ||
-	    nla_put_u64_64bit(reply, MPU_A_GENERATION, mpu_generation, MPU_A_PAD))
+	    nla_put_u32(reply, MPU_A_INTERCEPT, intercept.state) ||
+	    nla_put_u64_64bit(reply, MPU_A_GENERATION, intercept.generation, MPU_A_PAD))
+		goto too_small;
+	if (intercept.reason && nla_put_string(reply, MPU_A_INTERCEPT_REASON, intercept.reason))
 		goto too_small;
 	/* They would tell a container what the others do. */
 	if (caller_is_host() && put_counters(reply))
@@ -152,6 +176,9 @@ too_small:
 
 static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	const char *reason;
+	int err;
+
 	/* Also looks at who opened the socket: root may be made to write into somebody else's. */
 	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
 		NL_SET_ERR_MSG(info->extack, "needs CAP_SYS_ADMIN in the initial user namespace");
@@ -163,9 +190,12 @@ static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	if (GENL_REQ_ATTR_CHECK(info, MPU_A_INTERCEPT))
 		return -EINVAL;
-	NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MPU_A_INTERCEPT],
-			    "this module cannot intercept");
-	return -EOPNOTSUPP;
+	err = mpu_intercept_set(nla_get_u32(info->attrs[MPU_A_INTERCEPT]) == MPU_INTERCEPT_ON,
+				&reason);
+	/* NL_SET_ERR_MSG() takes literals alone. */
+	if (err && info->extack)
+		info->extack->_msg = reason;
+	return err;
 }
 
 static const struct nla_policy mpu_translate_policy[MPU_A_PIDS + 1] = {
@@ -218,7 +248,6 @@ static struct genl_family mpu_family __ro_after_init = {
 
 int __init mpu_netlink_init(void)
 {
-	mpu_generation = ktime_get_boottime_ns();
 	return genl_register_family(&mpu_family);
 }
 

@@ -6,6 +6,7 @@
 #include "debug.h"
 #include "driver.h"
 #include "environment.h"
+#include "interception.h"
 #include "resolve.h"
 #include "sys.h"
 
@@ -73,19 +74,13 @@ static void context_count(void *data, enum mpu_rm_event event)
 		mpu_debug(context->control->cmd, context->control->params_size, event);
 }
 
-static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *control, void *params)
+static void put_right(struct context *context, struct scratch *scratch,
+		      struct mpu_rm_nvos54 *control, void *params)
 {
-	struct context context;
 	struct mpu_rm_ops ops;
 
-	mpu_environment_read(&scratch->environment);
-	if (scratch->environment.disabled)
-		return;
-	context.fd = fd;
-	context.control = control;
-	context.environment = &scratch->environment;
-	if (mpu_resolver_open(&context.resolver, scratch->environment.pidns) != 0) {
-		context_count(&context, MPU_RM_EVENT_NO_TRANSLATOR);
+	if (mpu_resolver_open(&context->resolver, scratch->environment.pidns) != 0) {
+		context_count(context, MPU_RM_EVENT_NO_TRANSLATOR);
 		return;
 	}
 	ops.translate = context_translate;
@@ -95,10 +90,66 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 	ops.accessible = context_accessible;
 	ops.count = context_count;
 	ops.self = mpu_sys_getpid();
-	ops.context = &context;
+	ops.context = context;
 	control->status = mpu_rm_control(&ops, &scratch->work, control->cmd, params,
 					 control->params_size, control->status);
-	mpu_resolver_close(&context.resolver);
+	mpu_resolver_close(&context->resolver);
+}
+
+/* Issues the application's control again. Returns false when that is not possible. */
+static int ask_again(const struct context *context, struct mpu_rm_nvos54 *control, void *params)
+{
+	const struct mpu_rm_layout *layout =
+		mpu_rm_find(control->cmd, control->params_size, params);
+	mpu_u32 status;
+
+	if (!layout)
+		return 0;
+	/* The one question that the answer has replaced: how many there is room for. */
+	if (layout->kind == MPU_RM_KIND_LIST && layout->pointer)
+		mpu_rm_store32(params, layout->count, layout->max);
+	status = mpu_driver_control(context->fd, control, control->cmd, params,
+				    control->params_size);
+	if (!mpu_rm_status_matters(control->cmd, status))
+		return 0;
+	control->status = status;
+	return 1;
+}
+
+/*
+ * Switched on or off while this call was on its way: what became of the answer cannot be seen from
+ * it. What is asked now, with the same state before and after, is known.
+ */
+#define MOST_SWITCHES 16
+
+static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *control, void *params)
+{
+	struct context context;
+	struct mpu_interception before, after;
+	int i;
+
+	mpu_environment_read(&scratch->environment);
+	if (scratch->environment.disabled)
+		return;
+	context.fd = fd;
+	context.control = control;
+	context.environment = &scratch->environment;
+
+	mpu_interception_read(&before);
+	for (i = 0; i < MOST_SWITCHES; i++) {
+		int settled = mpu_interception_is_settled(&before);
+
+		if (!settled && !ask_again(&context, control, params))
+			return;
+		if (!mpu_interception_is_on(&before))
+			put_right(&context, scratch, control, params);
+		if (settled)
+			return;
+		mpu_interception_read(&after);
+		if (mpu_interception_is_same(&before, &after))
+			return;
+		before = after;
+	}
 }
 
 /* The control inside the wrapper, or NULL when it wraps something else. */

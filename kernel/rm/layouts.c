@@ -122,7 +122,7 @@ static const struct mpu_rm_layout layouts[] = {
 
 const struct mpu_rm_layout *mpu_rm_row(unsigned int index)
 {
-	return index < ARRAY_SIZE(layouts) ? &layouts[index] : 0;
+	return index < ARRAY_SIZE(layouts) ? &layouts[index] : (void *)0;
 }
 
 /* Asked for every control of every CUDA program, so not a search in the table. */
@@ -168,5 +168,5 @@ const struct mpu_rm_layout *mpu_rm_find(mpu_u32 cmd, mpu_u32 size, const void *p
 		    (!row->buf_size || row->buf_size == mpu_rm_load32(params, 4)))
 			return row;
 	}
-	return 0;
+	return (void *)0;
 }

@@ -7,14 +7,28 @@
 #include "question.h"
 #include "regime.h"
 
-static int raw_seen_before(const struct mpu_rm_work *work, mpu_u32 j)
+static int is_among_first(const struct mpu_rm_work *work, mpu_u32 count, mpu_u32 pid)
 {
 	mpu_u32 i;
 
-	for (i = 0; i < j; i++)
-		if (work->raw[i] == work->raw[j])
+	for (i = 0; i < count; i++)
+		if (work->raw[i] == pid)
 			return 1;
 	return 0;
+}
+
+/* Each number once, so that what follows takes bounded time in the kernel. */
+static void drop_repeated(struct mpu_rm_work *work)
+{
+	mpu_u32 j, kept = 0;
+
+	for (j = 0; j < work->listed; j++) {
+		if (is_among_first(work, kept, work->raw[j]))
+			continue;
+		work->raw[kept] = work->raw[j];
+		work->host[kept++] = work->host[j];
+	}
+	work->listed = kept;
 }
 
 /* Whether the driver knows process i of the question under another number than the one asked for.
@@ -74,7 +88,7 @@ static int sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		for (j = 0; j < work->listed; j++) {
 			mpu_u8 *slot;
 
-			if (work->host[j] != hosts[i] || raw_seen_before(work, j))
+			if (work->host[j] != hosts[i])
 				continue;
 			if (used == layout->max) {
 				if (!ask_slots(ops, work, layout, array, asked, used, &last))
@@ -232,6 +246,7 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 	/* aside, so that a driver or translator that fails on the way leaves no half of it behind
 	 */
 	mpu_rm_copy(work->sums, params, used);
+	drop_repeated(work);
 	if (!sum_threads(ops, work, layout, array, elements, asked, hosts))
 		return MPU_RM_EVENT_UNDECIDED;
 	if (!listens || !any_found(layout, array, elements, hosts)) {
@@ -295,6 +310,23 @@ static int overwrites(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	       pid != caller && mpu_rm_load32(query, layout->pid) == pid;
 }
 
+/*
+ * Whether the driver has answered with the host PID of one of the caller's processes that has ended
+ * since, so that nobody can tell any more whom the caller asked for: its record said that it ran,
+ * and does not now. A stranger's record, found under the number that was asked for, stays as it is.
+ */
+static int ended_meanwhile(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+			   const struct mpu_rm_layout *layout, const void *params, mpu_u32 pid)
+{
+	mpu_u8 *query = (mpu_u8 *)work->query;
+
+	if ((work->release_known && !work->release.acct_overwrites) || !mpu_rm_record_runs(params))
+		return 0;
+	mpu_rm_copy(query, params, layout->size);
+	return ops->control(ops->context, layout->cmd, query, layout->size) != MPU_NV_OK ||
+	       mpu_rm_load32(query, layout->pid) != pid || !mpu_rm_record_runs(query);
+}
+
 enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 				const struct mpu_rm_layout *layout, void *params, mpu_u32 *status)
 {
@@ -308,6 +340,10 @@ enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work
 	if (*status == MPU_NV_OK && caller && overwrites(ops, work, layout, params, pid, caller)) {
 		mpu_rm_scatter(layout, params, params, 1, &caller);
 		return MPU_RM_EVENT_HANDLED;
+	}
+	if (*status == MPU_NV_OK && !caller && ended_meanwhile(ops, work, layout, params, pid)) {
+		mpu_rm_store32(params, layout->pid, 0);
+		host = 0;
 	}
 	if (host) {
 		mpu_rm_copy(query, params, layout->size);

@@ -95,5 +95,5 @@ const char *mpu_rm_release_regime(const char *version, mpu_u32 length)
 {
 	int regime = lookup(version, length);
 
-	return regime < 0 ? 0 : names[regime];
+	return regime < 0 ? (void *)0 : names[regime];
 }

@@ -259,6 +259,12 @@ void mpu_rm_info_add(const struct mpu_rm_layout *layout, void *array, mpu_u32 to
 
 /* The driver fills everything behind subPid. */
 #define RECORD_HEAD 12u
+#define RECORD_END  40u /* u64 time, 0 until then */
+
+int mpu_rm_record_runs(const void *params)
+{
+	return !load64(params, RECORD_END);
+}
 
 void mpu_rm_clear_record(const struct mpu_rm_layout *layout, void *params)
 {

@@ -186,6 +186,9 @@ void mpu_rm_info_clear(const struct mpu_rm_layout *layout, void *array, mpu_u32 
 void mpu_rm_info_add(const struct mpu_rm_layout *layout, void *array, mpu_u32 to,
 		     const void *from_array, mpu_u32 from);
 
+/* RECORD: whether it is one of a process that still runs. */
+int mpu_rm_record_runs(const void *params);
+
 /* RECORD: empties what the driver filled in. */
 void mpu_rm_clear_record(const struct mpu_rm_layout *layout, void *params);
 

@@ -31,12 +31,16 @@
  *       MPU_A_FEATURES: __u32, bits of enum mpu_feature
  *       MPU_A_MAX_PIDS: __u32, most ids a request may carry
  *       MPU_A_INTERCEPT: __u32, enum mpu_intercept
- *       MPU_A_GENERATION: __u64, differs after every load of the module and every change made
- *         by MPU_CMD_SET; only equality means anything
+ *       MPU_A_INTERCEPT_REASON: string, why it does not rewrite; only in the states that have one
+ *       MPU_A_GENERATION: __u64, differs after every load of the module and every change in
+ *         whether it rewrites; only equality means anything
  *       MPU_A_COUNTERS: nested, only for callers in the initial PID namespace
  *         MPU_A_COUNTER_REQUESTS: __u64, MPU_CMD_TO_NS and MPU_CMD_TO_HOST since the load
  *         MPU_A_COUNTER_PIDS: __u64, ids in them
  *         MPU_A_COUNTER_HIDDEN: __u64, ids among those that were answered with 0
+ *         MPU_A_COUNTER_REWRITTEN: __u64, answers of the driver put right since the load
+ *         MPU_A_COUNTER_UNTOUCHED: __u64, answers with PIDs in them that were left as they were
+ *         MPU_A_COUNTER_IN_FLIGHT: __u64, calls to the driver that are being looked after now
  *
  *   MPU_CMD_SET: changes what the module does
  *     request
@@ -45,7 +49,9 @@
  *       none (an acknowledgment when NLM_F_ACK asks for it)
  *
  *     EPERM: the caller lacks CAP_SYS_ADMIN in the initial user namespace or is not in the initial
- *     PID namespace. EOPNOTSUPP: the intercept state is MPU_INTERCEPT_ABSENT.
+ *     PID namespace. EOPNOTSUPP: the intercept state is MPU_INTERCEPT_ABSENT. EBUSY: somebody else
+ *     redirects the driver's function, a live patch for instance. EINVAL: the driver has no such
+ *     function.
  *
  * Attributes that a request does not list are refused with EINVAL. Refusals carry an extended
  * acknowledgment (NETLINK_EXT_ACK) that says why.
@@ -65,13 +71,16 @@
 
 enum mpu_feature {
 	MPU_FEATURE_TRANSLATE = 1 << 0, /* MPU_CMD_TO_NS, MPU_CMD_TO_HOST */
+	MPU_FEATURE_INTERCEPT = 1 << 1, /* MPU_CMD_SET with MPU_A_INTERCEPT */
 };
 
 enum mpu_intercept {
 	MPU_INTERCEPT_UNSPEC,
-	MPU_INTERCEPT_ABSENT, /* this module cannot rewrite the driver's answers */
-	MPU_INTERCEPT_OFF,    /* it could, and does not */
-	MPU_INTERCEPT_ON,     /* it does */
+	MPU_INTERCEPT_ABSENT,  /* this module cannot rewrite the driver's answers */
+	MPU_INTERCEPT_OFF,     /* it could, and does not */
+	MPU_INTERCEPT_ON,      /* it does */
+	MPU_INTERCEPT_WAITING, /* it will, once nvidia.ko is loaded */
+	MPU_INTERCEPT_BLOCKED, /* it should, and cannot */
 };
 
 enum mpu_cmd {
@@ -96,6 +105,7 @@ enum mpu_attr {
 	MPU_A_INTERCEPT,
 	MPU_A_GENERATION,
 	MPU_A_COUNTERS,
+	MPU_A_INTERCEPT_REASON,
 
 	__MPU_A_MAX,
 	MPU_A_MAX = __MPU_A_MAX - 1
@@ -107,6 +117,9 @@ enum mpu_counter_attr {
 	MPU_A_COUNTER_REQUESTS,
 	MPU_A_COUNTER_PIDS,
 	MPU_A_COUNTER_HIDDEN,
+	MPU_A_COUNTER_REWRITTEN,
+	MPU_A_COUNTER_UNTOUCHED,
+	MPU_A_COUNTER_IN_FLIGHT,
 
 	__MPU_A_COUNTER_MAX,
 	MPU_A_COUNTER_MAX = __MPU_A_COUNTER_MAX - 1

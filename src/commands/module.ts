@@ -3,6 +3,7 @@
 import type { RegisterCommand } from './command.js';
 import { registerBuild } from './module/build.js';
 import { registerInstall } from './module/install.js';
+import { registerIntercept } from './module/intercept.js';
 import { registerLoad } from './module/load.js';
 import { registerSign } from './module/sign.js';
 import { registerStatus } from './module/status.js';
@@ -26,6 +27,7 @@ const VERBS: readonly RegisterCommand[] = [
   registerBuild,
   registerLoad,
   registerUnload,
+  registerIntercept,
   registerInstall,
   registerUninstall,
   registerSign,

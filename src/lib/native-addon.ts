@@ -14,8 +14,10 @@ export interface RawModuleState {
   features: number;
   maxPids: number;
   intercept: number;
+  /** Empty where there is none. */
+  interceptReason: string;
   generation: bigint;
-  counters?: { requests: bigint; pids: bigint; hidden: bigint };
+  counters?: { requests: bigint; pids: bigint; hidden: bigint; rewritten: bigint; untouched: bigint; inFlight: bigint };
 }
 
 /** What src/native/addon.cc exports. Promises are rejected with a {@link NativeFailure}. */

@@ -29,20 +29,31 @@ export interface ModuleState {
   features: string[];
   /** Most PIDs in one request. */
   maxPids: number;
-  /** Whether it rewrites the driver's answers: `absent` means that it cannot. */
-  intercept: 'absent' | 'off' | 'on' | 'unknown';
+  /** Whether it rewrites the driver's answers: `absent` means that it cannot, `waiting` that nvidia.ko is not loaded. */
+  intercept: 'absent' | 'off' | 'on' | 'waiting' | 'blocked' | 'unknown';
+  /** Why it does not, where it should or cannot. */
+  interceptReason?: string;
   /** Differs after every load and every change of settings; decimal, since it exceeds a JavaScript number. */
   generation: string;
   /** Since the load; only in the host's PID namespace. */
-  counters?: { requests: number; pids: number; hidden: number };
+  counters?: {
+    requests: number;
+    pids: number;
+    hidden: number;
+    /** Answers of the driver that were put right, and that were left as they were. */
+    rewritten: number;
+    untouched: number;
+    /** Calls to the driver that are being looked after now. */
+    inFlight: number;
+  };
 }
 
 /** Where libmpu.so and the addon expect the host's PID namespace. */
 const DEFAULT_PIDNS = '/run/mpu/pidns';
 
 /** Bits of enum mpu_feature, lowest first (uapi/mpu.h). */
-const FEATURES = ['translate'];
-const INTERCEPT: readonly ModuleState['intercept'][] = ['unknown', 'absent', 'off', 'on'];
+const FEATURES = ['translate', 'intercept'];
+const INTERCEPT: readonly ModuleState['intercept'][] = ['unknown', 'absent', 'off', 'on', 'waiting', 'blocked'];
 
 const MAX_PID = 0xffffffff;
 
@@ -147,6 +158,7 @@ function moduleState(raw: RawModuleState): ModuleState {
     features: FEATURES.filter((_, bit) => (raw.features & (1 << bit)) !== 0),
     maxPids,
     intercept: INTERCEPT[raw.intercept] ?? 'unknown',
+    ...(raw.interceptReason === '' ? {} : { interceptReason: raw.interceptReason }),
     generation: String(raw.generation),
     ...(counters === undefined
       ? {}
@@ -155,6 +167,9 @@ function moduleState(raw: RawModuleState): ModuleState {
             requests: Number(counters.requests),
             pids: Number(counters.pids),
             hidden: Number(counters.hidden),
+            rewritten: Number(counters.rewritten),
+            untouched: Number(counters.untouched),
+            inFlight: Number(counters.inFlight),
           },
         }),
   };

@@ -181,6 +181,7 @@ protected:
 		result.Set("features", Napi::Number::New(env, state_.features));
 		result.Set("maxPids", Napi::Number::New(env, state_.max_pids));
 		result.Set("intercept", Napi::Number::New(env, state_.intercept));
+		result.Set("interceptReason", state_.intercept_reason);
 		result.Set("generation", Napi::BigInt::New(env, state_.generation));
 		if (state_.has_counters) {
 			Napi::Object counters = Napi::Object::New(env);
@@ -188,6 +189,9 @@ protected:
 			counters.Set("requests", Napi::BigInt::New(env, state_.requests));
 			counters.Set("pids", Napi::BigInt::New(env, state_.pids));
 			counters.Set("hidden", Napi::BigInt::New(env, state_.hidden));
+			counters.Set("rewritten", Napi::BigInt::New(env, state_.rewritten));
+			counters.Set("untouched", Napi::BigInt::New(env, state_.untouched));
+			counters.Set("inFlight", Napi::BigInt::New(env, state_.in_flight));
 			result.Set("counters", counters);
 		}
 		return result;

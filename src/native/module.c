@@ -22,15 +22,19 @@ struct field {
 	}
 
 static const struct field fields[] = {
-	FIELD(MPU_A_MODULE_VERSION, version), FIELD(MPU_A_ABI_VERSION, abi),
-	FIELD(MPU_A_FEATURES, features),      FIELD(MPU_A_MAX_PIDS, max_pids),
-	FIELD(MPU_A_INTERCEPT, intercept),    FIELD(MPU_A_GENERATION, generation),
+	FIELD(MPU_A_MODULE_VERSION, version),
+	FIELD(MPU_A_ABI_VERSION, abi),
+	FIELD(MPU_A_FEATURES, features),
+	FIELD(MPU_A_MAX_PIDS, max_pids),
+	FIELD(MPU_A_INTERCEPT, intercept),
+	FIELD(MPU_A_GENERATION, generation),
+	FIELD(MPU_A_INTERCEPT_REASON, intercept_reason),
 };
 
 static const struct field counters[] = {
-	FIELD(MPU_A_COUNTER_REQUESTS, requests),
-	FIELD(MPU_A_COUNTER_PIDS, pids),
-	FIELD(MPU_A_COUNTER_HIDDEN, hidden),
+	FIELD(MPU_A_COUNTER_REQUESTS, requests),   FIELD(MPU_A_COUNTER_PIDS, pids),
+	FIELD(MPU_A_COUNTER_HIDDEN, hidden),	   FIELD(MPU_A_COUNTER_REWRITTEN, rewritten),
+	FIELD(MPU_A_COUNTER_UNTOUCHED, untouched), FIELD(MPU_A_COUNTER_IN_FLIGHT, in_flight),
 };
 
 /* Attributes of an answer. */

@@ -18,11 +18,16 @@ struct mpu_module_state {
 	uint32_t features;
 	uint32_t max_pids;
 	uint32_t intercept;
+	/* why it cannot do what it is to */
+	char intercept_reason[128];
 	uint64_t generation;
 	int has_counters;
 	uint64_t requests;
 	uint64_t pids;
 	uint64_t hidden;
+	uint64_t rewritten;
+	uint64_t untouched;
+	uint64_t in_flight;
 };
 
 enum { MPU_REASON_SIZE = 128 };

@@ -81,6 +81,15 @@ await t.test('install and uninstall without DKMS, over a kernel update', { skip:
   t.match(await readFile(join(store.root, 'etc/modules-load.d/mpu.conf'), 'utf8'), /^mpu$/m);
   t.match(await json(store, 'install'), { status: 0, outcome: 'unchanged' });
 
+  const options = join(store.root, 'etc/modprobe.d/mpu.conf');
+  t.match(await json(store, 'install', '--intercept'), { status: 0, outcome: 'installed' });
+  t.match(await readFile(options, 'utf8'), /^options mpu intercept=1$/m);
+  t.match(await json(store, 'install', '--intercept'), { status: 0, outcome: 'unchanged' });
+  t.match(await json(store, 'install'), { status: 0, outcome: 'unchanged' }, 'stays unless asked otherwise');
+  t.match(await json(store, 'install', '--no-intercept'), { status: 0, outcome: 'installed' });
+  await t.rejects(readFile(options), { code: 'ENOENT' });
+  t.match(await json(store, 'install', '--intercept'), { status: 0, outcome: 'installed' });
+
   // The kernel is updated: the new one is not running yet.
   t.match(await json(store, 'install', '--kernel', updated), { status: 0, outcome: 'installed', kernel: updated });
   const status = await json(store, 'status');

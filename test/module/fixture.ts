@@ -45,6 +45,7 @@ export async function makeFixture(directory: string, release: string, options: F
     'etc/os-release': 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\n',
     'proc/sys/kernel/osrelease': `${release}\n`,
     'etc/modules-load.d/modules.conf': '',
+    'etc/modprobe.d/blacklist.conf': '',
     'proc/modules': '',
     'proc/self/status': ALL_CAPABILITIES,
     'sys/kernel/security/lockdown': '[none] integrity confidentiality\n',

@@ -74,7 +74,14 @@ try {
   const inside = "import('/mpu/dist/lib/translator.js').then(async ({ translate, queryModule }) => { const host = await translate([1], 'to-host', { method: 'netlink' }); console.log(JSON.stringify({ host, back: await translate([host[0], 1], 'to-ns', { method: 'netlink' }), counters: (await queryModule()).counters })); })";
   const container = JSON.parse(execFileSync('unshare', ['-pnf', '/usr/bin/node', '-e', inside], { encoding: 'utf8' }));
   check('a container in namespaces of its own', container.host[0] > 1 && container.back.join() === '1,0' && container.counters === undefined, container);
+  expect('interception before the driver is there', mpu(['intercept', 'on']), (a) => a.ok && a.outcome === 'switched' && a.intercept === 'waiting' && /nvidia/.test(a.reason));
+  expect('interception again', mpu(['intercept', 'on']), (a) => a.ok && a.outcome === 'unchanged');
+  expect('interception in the status', mpu(['status']), (a) => a.loaded.answer.intercept === 'waiting' && a.loaded.answer.features.includes('intercept'));
+  expect('an unprivileged user may not switch it', mpu(['intercept', 'off'], ['setpriv', '--reuid', '1000', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all']), (a) => a.status === 4 && a.error.code === 'permission-denied');
+  expect('interception off', mpu(['intercept', 'off']), (a) => a.ok && a.outcome === 'switched' && a.intercept === 'off');
+  expect('load with interception what is loaded', mpu(['load', '--intercept']), (a) => a.ok && a.outcome === 'unchanged' && a.module.intercept === 'waiting');
   expect('unload', mpu(['unload']), (a) => a.ok && a.outcome === 'unloaded');
+  expect('interception without the module', mpu(['intercept']), (a) => a.status === 1 && a.error.code === 'not-loaded');
   expect('status after', mpu(['status']), (a) => a.loaded.owner === 'none');
 
   execFileSync('insmod', ['/foreign.ko']);

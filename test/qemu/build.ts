@@ -109,7 +109,8 @@ async function make(
 
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 
-async function compile(architecture: Architecture, sources: string[], output: string, flags: string[]): Promise<void> {
+/** Compiles a static program for an architecture. */
+export async function compile(architecture: Architecture, sources: string[], output: string, flags: string[]): Promise<void> {
   const common = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-static', '-pthread', '-I', moduleSource, ...WARNINGS];
   try {
     await run(`${CROSS_PREFIX[architecture]}gcc`, [...common, ...flags, '-o', output, ...sources]);
@@ -152,8 +153,16 @@ export function initramfs(entries: Entry[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs. */
-export async function buildInitramfs(kernel: Kernel, module: string): Promise<string> {
+/**
+ * Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs.
+ *
+ * @param further - paths of further files, by their names in it
+ */
+export async function buildInitramfs(
+  kernel: Kernel,
+  module: string,
+  further: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const directory = join(buildRoot, kernel.release, 'guest');
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
@@ -168,7 +177,7 @@ export async function buildInitramfs(kernel: Kernel, module: string): Promise<st
   await writeFile(join(directory, 'example.c'), await exampleOf(join(packageRoot, 'docs', 'netlink.md')));
   await compile(kernel.architecture, [join(directory, 'example.c')], join(directory, 'example'), []);
 
-  const files = { init: join(directory, 'init'), example: join(directory, 'example'), 'mpu.ko': module };
+  const files = { init: join(directory, 'init'), example: join(directory, 'example'), 'mpu.ko': module, ...further };
   const entries = await Promise.all(
     Object.entries(files).map(async ([name, path]) => ({ name, data: await readFile(path) })),
   );

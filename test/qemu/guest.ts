@@ -30,7 +30,9 @@ export interface GuestResult {
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench';
+  mode?: 'test' | 'bench' | 'intercept' | 'bench-intercept';
+  /** A number for that mode, with a default of its own. */
+  rounds?: number;
   /**
    * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. Or
    * one CPU whose clock counts instructions, a nanosecond each, whatever else this machine does.
@@ -84,8 +86,8 @@ const CPUS = {
 
 async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
   const machine = MACHINES[kernel.architecture];
-  const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk } = options;
-  const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode}`;
+  const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, rounds } = options;
+  const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode} ${rounds ?? ''}`;
   // A guest does not outlive the test that runs it, however that ends.
   const qemu = spawn(
     'setpriv',

@@ -8,6 +8,7 @@ import { addBuildOptions, addHostOptions, buildOptionsOf, EXIT_CODES, hostOf, ty
 
 interface Flags extends HostFlags, BuildFlags {
   dkms: boolean;
+  intercept?: boolean;
 }
 
 const DESCRIPTION = `Install mpu.ko, to be loaded at every boot.
@@ -15,11 +16,15 @@ const DESCRIPTION = `Install mpu.ko, to be loaded at every boot.
 With DKMS, it is built again by itself when the kernel is updated. Without, it
 goes to /lib/modules/VERSION/extra, and has to be installed again for each new
 kernel: mpu module install --kernel VERSION. An interrupted or failed
-installation leaves the system as it was.`;
+installation leaves the system as it was.
+
+With --intercept it is loaded with interception on, from the next time on;
+--no-intercept takes that back.`;
 
 const EXAMPLES = `
 Examples:
   sudo mpu module install
+  sudo mpu module install --intercept
   sudo mpu module install --kernel 6.1.0-18-amd64
   mpu module install --root /host
 ${EXIT_CODES}`;
@@ -40,9 +45,11 @@ export const registerInstall: RegisterCommand = (program, run) => {
     .summary('make it part of the system')
     .description(DESCRIPTION)
     .addOption(new Option('--no-dkms', 'do not use DKMS even when it is there').env('MPU_NO_DKMS'))
+    .addOption(new Option('--intercept', 'rewrite the driver\'s answers in the kernel').env('MPU_INTERCEPT'))
+    .addOption(new Option('--no-intercept', 'do so no longer').env('MPU_NO_INTERCEPT'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {
-      const result = await installModule(await hostOf(flags), { ...buildOptionsOf(flags, run), dkms: flags.dkms });
+      const result = await installModule(await hostOf(flags), { ...buildOptionsOf(flags, run), dkms: flags.dkms, ...(flags.intercept === undefined ? {} : { intercept: flags.intercept }) });
       run.output.result(describe(result, run.output), result);
     });
 };

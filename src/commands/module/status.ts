@@ -16,8 +16,9 @@ function describeLoaded(loaded: LoadedModule): string {
   const { answer } = loaded;
   const version = loaded.version ?? '';
   if (answer === undefined) return `${version} (not asked: the native addon is not built)`;
+  const reason = answer.interceptReason === undefined ? '' : ` (${answer.interceptReason})`;
   const counters = answer.counters === undefined ? '' : `, ${answer.counters.requests} requests`;
-  return `${answer.version}, ABI ${answer.abi}, can ${answer.features.join(', ')}, interception ${answer.intercept}${counters}`;
+  return `${answer.version}, ABI ${answer.abi}, can ${answer.features.join(', ')}, interception ${answer.intercept}${reason}${counters}`;
 }
 
 function describeRestrictions({ secureBoot, lockdown, signaturesEnforced, modulesDisabled }: Restrictions): string[] {

@@ -16,6 +16,8 @@ import { undoOnFailure } from './undo.js';
 export interface InstallOptions extends BuildOptions {
   /** Use DKMS: when it is there (default), or never. */
   dkms?: boolean;
+  /** Intercept at every boot, or not any more. Left as it is when not given. */
+  intercept?: boolean;
 }
 
 /** What became of a request to install. */
@@ -32,6 +34,10 @@ export interface InstallResult {
 /** systemd-modules-load(8) reads it at boot. */
 export const BOOT_FILE = '/etc/modules-load.d/mpu.conf';
 const BOOT_TEXT = '# Written by mpu module install.\nmpu\n';
+
+/** modprobe(8) reads it when the module is loaded. */
+export const OPTIONS_FILE = '/etc/modprobe.d/mpu.conf';
+const OPTIONS_TEXT = '# Written by mpu module install --intercept.\noptions mpu intercept=1\n';
 
 /** Brings modules.dep of a kernel up to date. */
 export async function runDepmod(host: Host, kernel: string): Promise<void> {
@@ -56,24 +62,34 @@ async function makeParent(path: string, undo: UndoList): Promise<void> {
   });
 }
 
-/** Lets the module be loaded at boot. Returns whether anything changed. */
-async function writeBootFile(host: Host, undo: UndoList): Promise<boolean> {
-  const path = await host.resolve(BOOT_FILE);
+/** Writes a file of configuration, or removes it where there is to be none. Returns whether anything changed. */
+async function writeConfiguration(host: Host, file: string, text: string | undefined, undo: UndoList): Promise<boolean> {
+  const path = await host.resolve(file);
   const before = await readIfPresent(path);
-  if (before === BOOT_TEXT) return false;
+  if (before === text) return false;
   await makeParent(path, undo);
   const aside = `${path}.${process.pid}.tmp`;
   undo.push(async () => {
     if (before === undefined) await rm(path, { force: true });
     else await writeFile(path, before);
   });
+  if (text === undefined) {
+    await rm(path);
+    return true;
+  }
   try {
-    await writeFile(aside, BOOT_TEXT);
+    await writeFile(aside, text);
     await rename(aside, path);
   } finally {
     await rm(aside, { force: true });
   }
   return true;
+}
+
+/** Lets the module be loaded at boot, with interception as asked for. Returns whether anything changed. */
+async function configureBoot(host: Host, { intercept }: InstallOptions, undo: UndoList): Promise<boolean> {
+  const options = intercept !== undefined && (await writeConfiguration(host, OPTIONS_FILE, intercept ? OPTIONS_TEXT : undefined, undo));
+  return (await writeConfiguration(host, BOOT_FILE, BOOT_TEXT, undo)) || options;
 }
 
 async function checkKernelDirectory(host: Host): Promise<string> {
@@ -108,7 +124,7 @@ async function installFile(host: Host, options: InstallOptions): Promise<Install
       throwIfInterrupted(options.signal);
       await runDepmod(host, host.kernel);
     }
-    changed = (await writeBootFile(host, undo)) || changed;
+    changed = (await configureBoot(host, options, undo)) || changed;
     throwIfInterrupted(options.signal);
     const { signed } = built;
     const version = await sourceVersion();
@@ -171,7 +187,7 @@ async function installByDkms(host: Host, dkms: Dkms, options: InstallOptions): P
       changed = true;
     }
     throwIfInterrupted(options.signal);
-    changed = (await writeBootFile(host, undo)) || changed;
+    changed = (await configureBoot(host, options, undo)) || changed;
     for (const old of new Set(before.map((entry) => entry.version).filter((other) => other !== version))) {
       await dkms.remove(old);
       await rm(await host.resolve(`/usr/src/mpu-${old}`), { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { queryModule, type ModuleState } from '../translator.js';
 import { builtModule, type BuildOptions } from './build.js';
 import type { Host } from './host.js';
 import { explainInsmod } from './insmod.js';
+import { drainIntercept, switchIntercept } from './intercept.js';
 import { checkLoadable, checkRelease } from './kernel-build.js';
 import { foreignModule, loadedModule, type Query } from './loaded.js';
 import { installedModules, type ModuleFile } from './module-file.js';
@@ -14,6 +15,8 @@ import { sourceVersion } from './source.js';
 
 /** How to load; everything is optional. */
 export interface LoadOptions extends BuildOptions {
+  /** Switch interception on. Without, it stays as it is in a module that is loaded. */
+  intercept?: boolean;
   /** Asks the module; for tests. */
   query?: Query;
 }
@@ -69,9 +72,17 @@ async function remove(what: string): Promise<void> {
 /**
  * Loads mpu.ko, building it when there is none for this kernel, and asks it over netlink whether it
  * answers. Loading what is loaded changes nothing; another version is replaced. Throws an MpuError; a
- * module that was loaded and does not answer is taken out again.
+ * module that was loaded and does not answer is taken out again; one that cannot intercept stays.
  */
 export async function loadModule(host: Host, options: LoadOptions = {}): Promise<LoadResult> {
+  const result = await load(host, options);
+  if (options.intercept !== true) return result;
+  const query = options.query ?? queryModule;
+  await switchIntercept(host, true, query);
+  return { ...result, module: (await query()) ?? result.module };
+}
+
+async function load(host: Host, options: LoadOptions): Promise<LoadResult> {
   const what = 'cannot load mpu.ko';
   const query = options.query ?? queryModule;
   if (!host.isRunningKernel) {
@@ -95,7 +106,10 @@ export async function loadModule(host: Host, options: LoadOptions = {}): Promise
   await query();
   const file = await moduleToLoad(host, version, options);
   throwIfInterrupted(options.signal);
-  if (before.owner === 'mpu') await remove('cannot take the loaded mpu.ko out');
+  if (before.owner === 'mpu') {
+    await drainIntercept(host, 'cannot take the loaded mpu.ko out', query);
+    await remove('cannot take the loaded mpu.ko out');
+  }
   options.onProgress?.(`loading ${file.path}`);
   const result = await runProgram('insmod', [file.path], what);
   if (result.status !== 0) throw await explainInsmod(host, result, file);
@@ -119,6 +133,7 @@ export async function unloadModule(host: Host, options: Pick<LoadOptions, 'query
   if (before.owner === 'foreign') throw foreignModule(what);
   if (before.owner === 'none') return { outcome: 'unchanged', kernel: host.running };
   await checkPermission(host, what, 'unload');
+  await drainIntercept(host, what, options.query);
   await remove(what);
   return { outcome: 'unloaded', kernel: host.running };
 }

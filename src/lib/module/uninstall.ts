@@ -6,7 +6,7 @@ import { fileError } from '../errors.js';
 import { cacheDirectory } from './build.js';
 import { Dkms } from './dkms.js';
 import { readIfPresent, type Host } from './host.js';
-import { BOOT_FILE, runDepmod } from './install.js';
+import { BOOT_FILE, OPTIONS_FILE, runDepmod } from './install.js';
 import { unloadModule, type LoadOptions } from './load.js';
 import { loadedModule } from './loaded.js';
 import { installedModules, kernelReleases } from './module-file.js';
@@ -88,6 +88,7 @@ export async function uninstallModule(host: Host, options: UninstallOptions = {}
       }
     }
     await removePath(await host.resolve(BOOT_FILE), removed);
+    await removePath(await host.resolve(OPTIONS_FILE), removed);
     await removePath(cacheDirectory(host), removed);
     return { outcome: removed.length > 0 ? 'uninstalled' : 'unchanged', removed };
   } catch (error) {

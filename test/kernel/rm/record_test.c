@@ -79,6 +79,35 @@ static void by_host_number(void)
 	   regime_names[world.regime], knowledge_names[world.knowledge]);
 }
 
+/*
+ * The driver has answered for a process that ends before anything is looked up. other: its host PID
+ * is the PID of another process here.
+ */
+static void ended(int other)
+{
+	struct mpu_rm_ops ops = world_ops(&world);
+	unsigned char params[SIZE];
+	static struct mpu_rm_work work;
+	mpu_u32 i, status, left = 0;
+
+	memset(params, 0x77, SIZE);
+	fact_store(params, 4, 41);
+	status = model_control(&world, CMD, params, SIZE);
+	is(status, 0, "record, %s: of a process that ends%s", regime_names[world.regime],
+	   other ? ", its host PID a PID here" : "");
+	fact_store(params, 40, 0);
+	fact_store(params, 44, 0);
+	world.tasks[2].gone = 1;
+	world.clients[1] = world.clients[0];
+	if (other)
+		world_process(&world, 1900, 1041, 1);
+	status = mpu_rm_control(&ops, &work, CMD, params, SIZE, status);
+	is(status, MPU_NV_ERR_OBJECT_NOT_FOUND, "... is none");
+	for (i = 12; i < SIZE; i++)
+		left |= params[i];
+	ok(!left && fact_load(params, 4) != 1041, "... and leaves no host PID behind");
+}
+
 static void untouched(const char *what)
 {
 	unsigned char params[SIZE], wanted[SIZE];
@@ -95,6 +124,7 @@ void record_suite(void)
 {
 	enum regime regime;
 	enum knowledge knowledge;
+	int i;
 
 	for (regime = R0; regime < REGIMES; regime++) {
 		for (knowledge = RELEASE_KNOWN; knowledge < KNOWLEDGES; knowledge++) {
@@ -106,6 +136,11 @@ void record_suite(void)
 			refused(9, "no process");
 			refused(40, "the caller, that has none");
 			by_host_number();
+		}
+		for (i = 0; regime >= R3A && i < 4; i++) {
+			populate(regime, i & 1 ? RELEASE_KNOWN : RELEASE_UNKNOWN);
+			world.records[world.record_count++] = 1900;
+			ended(i >> 1);
 		}
 		populate(regime, RELEASE_KNOWN);
 		world.host_caller = 1;

@@ -4,5 +4,6 @@
 
 /* Loads the module, measures, and reports one line "bench NAME VALUE UNIT" a number. */
 void bench_run(void);
+void bench_intercept_run(void);
 
 #endif

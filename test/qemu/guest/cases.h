@@ -3,6 +3,8 @@
 #ifndef CASES_H
 #define CASES_H
 
+#include <stdint.h>
+
 /* cases-protocol.c: messages */
 void case_get(void);
 void case_lengths(void);
@@ -39,6 +41,8 @@ void case_reload_under_load(void);
 
 /* kernel-log.c */
 void kernel_log_start(void);
+/* No alarm since the start. Returns how many lines the module wrote. */
+uint32_t kernel_log_check(void);
 void case_kernel_log(void);
 
 /* cases-preload.c: what libmpu.so asks with, and libmpu-client */
@@ -46,6 +50,10 @@ void case_preload(void);
 void case_preload_without(void);
 void case_client(void);
 void case_client_without(void);
+
+/* cases-intercept.c, cases-switch.c: the driver's answers rewritten in the kernel */
+void intercept_run(int rounds);
+void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
 
 /* The documentation's example, run as its own program. */
 void case_example(void);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -147,6 +148,10 @@ int main(int argc, char **argv)
 	report_line("init on %s %s", name.release, name.machine);
 	if (argc > 1 && strcmp(argv[1], "bench") == 0)
 		bench_run();
+	else if (argc > 1 && strcmp(argv[1], "bench-intercept") == 0)
+		bench_intercept_run();
+	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
+		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
 	else
 		run_cases();
 	report_finish();

@@ -15,7 +15,7 @@ void kernel_log_start(void)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
-void case_kernel_log(void)
+uint32_t kernel_log_check(void)
 {
 	static const char *const alarms[] = {"WARNING:",      "BUG:",		"Oops",
 					     "Call Trace",    "refcount_t:",	"protection fault",
@@ -39,5 +39,12 @@ void case_kernel_log(void)
 			ours++;
 	}
 	CHECK(errno == EAGAIN, "errno %d: records were lost", errno);
+	return ours;
+}
+
+void case_kernel_log(void)
+{
+	const uint32_t ours = kernel_log_check();
+
 	CHECK(ours == module_loads(), "%u lines for %u loads", ours, module_loads());
 }

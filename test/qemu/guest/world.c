@@ -133,24 +133,36 @@ void await_word(const volatile uint32_t *word)
 	CHECK(*word != 0, "waited in vain");
 }
 
-int module_load(void)
+int module_load_file(const char *path, const char *parameters)
 {
-	int fd = open(MODULE_PATH, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	long result;
 
-	CHECK(fd >= 0, MODULE_PATH ": errno %d", errno);
-	result = syscall(SYS_finit_module, fd, "", 0);
+	CHECK(fd >= 0, "%s: errno %d", path, errno);
+	result = syscall(SYS_finit_module, fd, parameters, 0);
 	if (result != 0)
 		result = -errno;
-	else
-		atomic_fetch_add(loads, 1);
 	close(fd);
 	return (int)result;
 }
 
+int module_unload_name(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) == 0 ? 0 : -errno;
+}
+
+int module_load(void)
+{
+	int error = module_load_file(MODULE_PATH, "");
+
+	if (error == 0)
+		atomic_fetch_add(loads, 1);
+	return error;
+}
+
 int module_unload(void)
 {
-	return syscall(SYS_delete_module, "mpu", O_NONBLOCK) == 0 ? 0 : -errno;
+	return module_unload_name("mpu");
 }
 
 uint32_t module_loads(void)

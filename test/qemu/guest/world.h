@@ -41,6 +41,10 @@ void await_word(const volatile uint32_t *word);
 int module_load(void);
 int module_unload(void);
 
+/* Loads the module in a file, with parameters, or removes one by its name. Likewise. */
+int module_load_file(const char *path, const char *parameters);
+int module_unload_name(const char *name);
+
 /* How often module_load() succeeded, over all processes. */
 uint32_t module_loads(void);
 

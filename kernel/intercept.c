@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When nvidia.ko's ioctl entry is redirected (redirect.c): while it is wanted, by the parameter or
+ * by MPU_CMD_SET, and nvidia.ko is loaded.
+ *
+ * nvidia.ko is known by the notification of its coming, or, if that was before this module came, by
+ * its directory in /sys/module. A notification comes when ftrace knows the functions of a module
+ * that comes, and still knows those of one that goes; between the two the pointer is good.
+ */
+#include <linux/capability.h>
+#include <linux/kernel.h>
+#include <linux/kobject.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "intercept.h"
+#include "redirect.h"
+
+#define DRIVER "nvidia"
+
+/* Long enough for a caller of the driver to have seen what became of its call. */
+#define SETTLED_AGE 60
+
+enum phase { PHASE_LOADING, PHASE_RUNNING, PHASE_UNLOADING };
+
+/* Protects all below. Taken inside module notifications, so never around registering for them. */
+static DEFINE_MUTEX(lock);
+static enum phase phase;
+static bool wanted;
+static struct module *driver;
+static int refusal; /* of the last attempt to attach */
+
+/* Stands for the generation where none can come after it. */
+static u64 loaded_at;
+
+static const char *explain(int err)
+{
+	switch (err) {
+	case -EOPNOTSUPP:
+		return "this kernel is built without the ftrace that can redirect functions";
+	case -EBUSY:
+		return "nvidia.ko is redirected by somebody else, or ftrace is switched off";
+	case -EINVAL:
+		return "ftrace does not know an ioctl entry in nvidia.ko";
+	default:
+		return "ftrace refuses to redirect nvidia.ko";
+	}
+}
+
+/* Brings about what is wanted, as far as can be now. */
+static int apply(void)
+{
+	bool attach = wanted && driver && phase == PHASE_RUNNING;
+
+	refusal = 0;
+	if (attach && !mpu_redirect_attached())
+		refusal = mpu_redirect_attach(driver);
+	else if (!attach && mpu_redirect_attached())
+		mpu_redirect_detach();
+	return refusal;
+}
+
+static void apply_aloud(void)
+{
+	if (apply())
+		pr_warn("mpu: no interception: %s (%d)\n", explain(refusal), refusal);
+}
+
+static int driver_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct module *module = data;
+	struct module *present = event == MODULE_STATE_GOING ? NULL : module;
+
+	if (strcmp(module->name, DRIVER) != 0)
+		return NOTIFY_DONE;
+	mutex_lock(&lock);
+	if (driver != present) {
+		driver = present;
+		apply_aloud();
+	}
+	mutex_unlock(&lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block driver_notifier = {.notifier_call = driver_event};
+
+/* The driver, if it is in use already. Any other state of it is going to be notified. */
+static struct module *find_driver(void)
+{
+	struct kset *modules = THIS_MODULE->mkobj.kobj.kset;
+	struct kobject *directory = modules ? kset_find_obj(modules, DRIVER) : NULL;
+	struct module *module;
+
+	if (!directory)
+		return NULL;
+	/* The directory keeps the module from being freed, for as long as it is held. */
+	module = container_of(directory, struct module_kobject, kobj)->mod;
+	if (module && READ_ONCE(module->state) != MODULE_STATE_LIVE)
+		module = NULL;
+	kobject_put(directory);
+	return module;
+}
+
+int mpu_intercept_set(bool on, const char **reason)
+{
+	bool before;
+	int err = 0;
+
+	if (!mpu_redirect_possible()) {
+		*reason = explain(-EOPNOTSUPP);
+		return -EOPNOTSUPP;
+	}
+	mutex_lock(&lock);
+	before = wanted;
+	wanted = on;
+	if (phase == PHASE_RUNNING) {
+		err = apply();
+		if (err)
+			wanted = before;
+		else if (on != before && !driver)
+			mpu_redirect_renew();
+	}
+	mutex_unlock(&lock);
+	if (err)
+		*reason = explain(err);
+	return err;
+}
+
+void mpu_intercept_get(struct mpu_intercept_status *status)
+{
+	*status = (struct mpu_intercept_status){
+		.state = MPU_INTERCEPT_OFF,
+		.generation = loaded_at,
+	};
+	if (!mpu_redirect_possible()) {
+		status->state = MPU_INTERCEPT_ABSENT;
+		status->reason = explain(-EOPNOTSUPP);
+		return;
+	}
+	mutex_lock(&lock);
+	status->generation = mpu_redirect_generation();
+	if (mpu_redirect_attached()) {
+		status->state = MPU_INTERCEPT_ON;
+	} else if (wanted && refusal) {
+		status->state = MPU_INTERCEPT_BLOCKED;
+		status->reason = explain(refusal);
+	} else if (wanted) {
+		status->state = MPU_INTERCEPT_WAITING;
+		status->reason = "nvidia.ko is not loaded";
+	}
+	mutex_unlock(&lock);
+}
+
+static int set_parameter(const char *value, const struct kernel_param *parameter)
+{
+	const char *reason = "";
+	bool on;
+	int err = kstrtobool(value, &on);
+
+	if (err)
+		return err;
+	/* When loading, a module that cannot is loaded without; GET tells. */
+	if (READ_ONCE(phase) == PHASE_LOADING && !mpu_redirect_possible())
+		return 0;
+	if (READ_ONCE(phase) != PHASE_LOADING && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return mpu_intercept_set(on, &reason);
+}
+
+static int get_parameter(char *buffer, const struct kernel_param *parameter)
+{
+	return sysfs_emit(buffer, "%d\n", READ_ONCE(wanted));
+}
+
+static const struct kernel_param_ops intercept_parameter = {
+	.set = set_parameter,
+	.get = get_parameter,
+};
+
+module_param_cb(intercept, &intercept_parameter, NULL, 0644);
+MODULE_PARM_DESC(intercept, "rewrite the NVIDIA driver's answers for containers (default: 0)");
+
+static int refuse(const char *value, const struct kernel_param *parameter)
+{
+	return -EPERM;
+}
+
+/* "on" or "off", the generation, and whether that has been so for a while: for libmpu.so. */
+static int get_state(char *buffer, const struct kernel_param *parameter)
+{
+	u64 generation;
+
+	if (!mpu_redirect_possible())
+		return sysfs_emit(buffer, "off 0 settled\n");
+	generation = mpu_redirect_generation();
+	return sysfs_emit(buffer, "%s %llu %s\n", generation & MPU_REDIRECT_ACTIVE ? "on" : "off",
+			  generation, mpu_redirect_age() >= SETTLED_AGE ? "settled" : "recent");
+}
+
+static const struct kernel_param_ops state_parameter = {
+	.set = refuse,
+	.get = get_state,
+};
+
+module_param_cb(intercepting, &state_parameter, NULL, 0444);
+MODULE_PARM_DESC(intercepting, "whether it does so now, and since when (read-only)");
+
+int mpu_intercept_init(void)
+{
+	int err;
+
+	loaded_at = ktime_get_boottime_ns();
+	if (!mpu_redirect_possible())
+		return 0;
+	err = register_module_notifier(&driver_notifier);
+	if (err)
+		return err;
+	mutex_lock(&lock);
+	phase = PHASE_RUNNING;
+	mpu_redirect_renew();
+	if (!driver)
+		driver = find_driver();
+	apply_aloud();
+	mutex_unlock(&lock);
+	return 0;
+}
+
+void mpu_intercept_exit(void)
+{
+	if (!mpu_redirect_possible())
+		return;
+	mutex_lock(&lock);
+	phase = PHASE_UNLOADING;
+	apply();
+	mutex_unlock(&lock);
+	unregister_module_notifier(&driver_notifier);
+	mpu_redirect_drain();
+}

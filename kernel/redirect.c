@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Redirecting nvidia.ko's ioctl entry with ftrace, as live patches do: no other function of the
+ * kernel is touched, so no other device's ioctl pays anything. What decides is the callback, before
+ * the driver's function has begun: where it decides for the driver, nothing of this module is on
+ * the way any more, however long the driver sleeps.
+ *
+ * Where a task may be in this module's text because of a redirection, and who waits for it:
+ *
+ *   in the callback                            unregister_ftrace_function()
+ *   from there until the last line of
+ *   redirected_ioctl(), the driver included    the count of calls, in mpu_redirect_drain()
+ *   on its way out after that line             synchronize_rcu_tasks(): it is running or has been
+ *                                              preempted, and does not sleep before it has left
+ *
+ * nvidia.ko stays while a call is in it: the call holds the file, and the file the module.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+
+#include "answer.h"
+#include "redirect.h"
+#include "rm/rm.h"
+
+#ifdef MPU_CAN_REDIRECT
+
+/* Instructions before the place of the call to ftrace: landing pads. */
+#define MOST_PROLOGUE 16
+
+/* Between two looks at the number of calls in the driver. */
+#define DRAIN_STEP (HZ / 50 + 1)
+#define DRAIN_SAID (10 * HZ)
+
+struct traffic {
+	u64 begun;
+	u64 ended;
+};
+
+static DEFINE_PER_CPU(struct traffic, traffic);
+
+/*
+ * One word, written by one task at a time: whoever reads a generation twice, the same, has in
+ * between been answered by the callback as the generation says.
+ */
+static u64 generation;
+static u64 changed_at;
+
+/* nvidia.ko, from before the first callback until after the last; unless ftrace does not let go. */
+static struct module *attached;
+
+/* ftrace has shut itself down and may go on calling into this module. */
+static bool stuck;
+
+typedef long (*ioctl_entry)(struct file *file, unsigned int cmd, unsigned long arg);
+
+static ioctl_entry entry_of(const struct file *file)
+{
+	return in_compat_syscall() ? file->f_op->compat_ioctl : file->f_op->unlocked_ioctl;
+}
+
+long mpu_redirect_call(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	long result = entry_of(file)(file, cmd, arg);
+
+	/* No tail call: the callback knows calls of this module by where they return to. */
+	barrier();
+	return result;
+}
+
+/* Takes the place of the driver's function. */
+static long redirected_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	long result = mpu_redirect_call(file, cmd, arg);
+
+	if (result == 0)
+		mpu_answer_rewrite(file, cmd, arg);
+	this_cpu_inc(traffic.ended);
+	return result;
+}
+
+/*
+ * Whether the function at ip is what the kernel calls for an ioctl on file. Another module's
+ * function of that name is not, nor is the driver's when a third module has put itself before it:
+ * mpu_redirect_call() would then go in circles.
+ */
+static bool is_entry(const struct file *file, const struct module *driver, unsigned long ip)
+{
+	return file->f_op->owner == driver && ip - (unsigned long)entry_of(file) <= MOST_PROLOGUE;
+}
+
+static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			   struct mpu_ftrace_regs *regs)
+{
+	const struct module *driver;
+	const struct file *file;
+	unsigned int cmd;
+
+	if (task_active_pid_ns(current) == &init_pid_ns)
+		return;
+	cmd = mpu_ftrace_argument(regs, 1);
+	if (cmd != MPU_RM_IOCTL_CONTROL && cmd != MPU_RM_IOCTL_XFER)
+		return;
+	if (within_module(parent_ip, THIS_MODULE))
+		return;
+	/* The driver is read later: it is there while calls are redirected. */
+	if (!(smp_load_acquire(&generation) & MPU_REDIRECT_ACTIVE))
+		return;
+	driver = READ_ONCE(attached);
+	if (!driver || !within_module(ip, driver))
+		return;
+	file = (const struct file *)mpu_ftrace_argument(regs, 0);
+	if (!is_entry(file, driver, ip))
+		return;
+	this_cpu_inc(traffic.begun);
+	mpu_ftrace_redirect(regs, (unsigned long)redirected_ioctl);
+}
+
+/* It calls nothing that it is called for, hence safe under recursion. */
+static struct ftrace_ops redirection = {
+	.func = decide,
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | MPU_FTRACE_REGISTERS |
+		 MPU_FTRACE_RECURSION_SAFE,
+};
+
+/* ftrace takes a buffer that it may write to. */
+static int trace(const char *name, bool alone)
+{
+	unsigned char buffer[40];
+	int length = strscpy(buffer, name, sizeof(buffer));
+
+	return length < 0 ? length : ftrace_set_filter(&redirection, buffer, length, alone);
+}
+
+/* nv-frontend.c has them up to 535, nv.c has one for both from 545 on. */
+static int trace_entries(void)
+{
+	int err = trace("nvidia_frontend_unlocked_ioctl", true);
+
+	if (err)
+		return trace("nvidia_unlocked_ioctl", true);
+	/* Not there where the kernel runs no 32-bit programs. */
+	trace("nvidia_frontend_compat_ioctl", false);
+	return 0;
+}
+
+bool mpu_redirect_attached(void)
+{
+	return attached;
+}
+
+u64 mpu_redirect_generation(void)
+{
+	/* What belongs to it is read later: its age. */
+	return smp_load_acquire(&generation);
+}
+
+u64 mpu_redirect_age(void)
+{
+	return ktime_get_boottime_seconds() - READ_ONCE(changed_at);
+}
+
+static void change(bool active)
+{
+	u64 next = (generation | MPU_REDIRECT_ACTIVE) + 1;
+
+	/* Numbers of an earlier load do not come again. */
+	if (!generation)
+		next = ktime_get_boottime_ns() & ~(u64)MPU_REDIRECT_ACTIVE;
+	WRITE_ONCE(changed_at, ktime_get_boottime_seconds());
+	/* A new number never comes with the age of the old one. */
+	smp_store_release(&generation, next | (active ? MPU_REDIRECT_ACTIVE : 0));
+}
+
+void mpu_redirect_renew(void)
+{
+	change(attached);
+}
+
+int mpu_redirect_attach(struct module *driver)
+{
+	int err = stuck ? -ENODEV : trace_entries();
+
+	if (err)
+		return err;
+	attached = driver;
+	err = register_ftrace_function(&redirection);
+	if (err) {
+		attached = NULL;
+		return err;
+	}
+	change(true);
+	return 0;
+}
+
+void mpu_redirect_detach(void)
+{
+	int err;
+
+	change(false);
+	err = unregister_ftrace_function(&redirection);
+	if (err) {
+		pr_err("mpu: ftrace does not let go (%d): not to be unloaded\n", err);
+		stuck = true;
+	}
+	WRITE_ONCE(attached, NULL);
+}
+
+u64 mpu_redirect_in_flight(void)
+{
+	u64 begun = 0, ended = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		ended += READ_ONCE(per_cpu_ptr(&traffic, cpu)->ended);
+	/* In this order, so that no call is seen to end that was not seen to begin. */
+	smp_rmb();
+	for_each_possible_cpu(cpu)
+		begun += READ_ONCE(per_cpu_ptr(&traffic, cpu)->begun);
+	return begun - ended;
+}
+
+void mpu_redirect_drain(void)
+{
+	unsigned long said = jiffies;
+
+	while (stuck)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	while (mpu_redirect_in_flight()) {
+		if (said && time_after(jiffies, said + DRAIN_SAID)) {
+			pr_warn("mpu: waiting for a process that sleeps in the NVIDIA driver\n");
+			said = 0;
+		}
+		/* Idle, since it may take as long as that process likes. */
+		schedule_timeout_idle(DRAIN_STEP);
+	}
+	synchronize_rcu_tasks();
+	ftrace_set_filter(&redirection, NULL, 0, true);
+}
+
+#endif

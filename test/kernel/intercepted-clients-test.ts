@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** nvidia-smi in a container that nothing has been put into, with interception: every regime; and with libmpu.so besides. */
+import t, { type Test } from 'tap';
+import { View } from '../clients/expect.js';
+import { CACHE, LIBMPU, REGIMES, type Regime } from '../clients/harness.js';
+import { leaks } from '../clients/outside.js';
+import type { ClientCommand } from '../clients/scenario.js';
+import { smiChecks, smiCommands } from '../clients/smi.js';
+import { WORLD } from '../clients/world.js';
+import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients.js';
+import { lacking } from '../lib/engines.js';
+import { kernelOf, type Series } from '../qemu/kernels.js';
+import type { Play, PlayOutcome } from './guest-plan.js';
+import { IN_GUEST, playInGuest } from './play-in-guest.js';
+
+/** Releases on the two sides of each change that nvidia-smi itself saw. */
+const RELEASES = ['470.256', '535.261', '550.163'];
+const LIBMPU_IN_GUEST = '/usr/lib/mpu/libmpu.so';
+/** Milliseconds for one kernel, a slow download included. */
+const LIMIT = 850_000;
+
+interface Planned extends Play {
+  regime: Regime;
+  client: NvidiaClient;
+}
+
+function plan(regime: Regime, client: NvidiaClient): Planned {
+  const commands = smiCommands(IN_GUEST.smi(client), { LD_LIBRARY_PATH: IN_GUEST.libraries(client) });
+  const preloaded = commands.map((command): ClientCommand => ({ ...command, preload: LIBMPU_IN_GUEST }));
+  const entry = regime === 'R0' || regime === 'R1' ? 'frontend' : 'unlocked';
+  return {
+    name: `nvidia-smi ${client.version}, ${regime}`,
+    regime,
+    client,
+    driver: [IN_GUEST.driver(entry), `regime=${regime}`, `layouts=${client.version}`, 'gpus=2'],
+    scenario: { gpuProcess: IN_GUEST.gpuProcess, nsfs: false, world: WORLD, commands: [...commands, ...preloaded] },
+  };
+}
+
+async function checkOutcome(t: Test, { regime, client }: Planned, outcome: PlayOutcome): Promise<void> {
+  const { processes, results } = outcome;
+  t.equal(results.length, 8, 'every command, without and with libmpu.so');
+  for (const { label, preloaded, status, stdout, stderr } of results) {
+    await t.test(`${preloaded ? 'with' : 'without'} libmpu.so: ${label}`, (t) => {
+      t.equal(status, 0, 'exit status', { stdout, stderr });
+      smiChecks[label]?.(t, stdout, new View(regime, true, processes), client.version);
+      t.same(leaks(stdout, processes), [], 'nothing of the outside', { output: stdout });
+      t.end();
+    });
+  }
+}
+
+/** Defines and runs the test of a kernel. Downloads the kernel when it is not in the cache. */
+export async function testInterceptedClients(series: Series): Promise<void> {
+  const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc', 'insmod', 'setpriv', 'cpio']);
+  t.setTimeout(LIMIT);
+  await t.test(`intercepted nvidia-smi on Linux ${series}`, { skip, timeout: LIMIT }, async (t) => {
+    const clients = await fetchNvidiaClients(CACHE, RELEASES);
+    const withModule = clients.flatMap((client) => REGIMES.map((regime) => plan(regime, client)));
+    const { warnings, guest, outcomes } = await playInGuest(
+      await kernelOf(series),
+      { module: [IN_GUEST.module, 'intercept=1'], withModule, withoutModule: [] },
+      clients,
+      { [LIBMPU_IN_GUEST]: LIBMPU },
+    );
+    t.same(warnings, [], 'the modules build without warnings');
+    for (const { name, ok } of guest.cases) t.ok(ok, name);
+    if (!t.ok(guest.finished, 'the guest ended by its own will')) t.comment(guest.ending);
+    for (const play of withModule) {
+      await t.test(play.name, async (t) => {
+        const outcome = outcomes.find(({ name }) => name === play.name);
+        if (outcome === undefined) t.fail('it was not played');
+        else await checkOutcome(t, play, outcome);
+      });
+    }
+  });
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * observer MODE WORKER THREADED STRANGER: a process in a container that asks the driver about the
+ * others and judges every answer. It is built in several ways (32-bit, static, with other libcs),
+ * so all it needs is in os.h.
+ *
+ * WORKER has 100 MiB and a busy GPU, THREADED 200 MiB by a client that a thread of it opened; both
+ * are numbers here. STRANGER is the host PID of a process of another container.
+ *
+ * MODE: "once" for one round; "strict" for rounds until standard input ends; "either" likewise,
+ * where the driver's own answer, whole, is as good as a right one. Exit status 0 when all was well.
+ */
+#include "os.h"
+
+enum {
+	GET_PIDS = 0x2080018d,
+	PID_INFO = 0x2080018e,
+	SAMPLES_V2 = 0x20802096,
+	RECORD = 0xb03,
+	NVENC_SESSIONS = 0x2080016e,
+	GPU_ID = 0x100,
+	MIB = 1 << 20,
+};
+
+/* Layouts of release 550. */
+enum {
+	MOST_PIDS = 950,
+	INFO_SIZE = 14408,
+	INFO_STRIDE = 72,
+	SAMPLES = 72,
+	SAMPLE_SIZE = 704,
+	SAMPLES_SIZE = 50704,
+	ENGINES = 6,
+	ENGINE_SIZE = 116,
+	SESSIONS = 512,
+	SESSION_SIZE = 32,
+};
+
+struct control {
+	uint32_t client, object, cmd, flags;
+	uint64_t params;
+	uint32_t size, status;
+};
+
+struct alloc {
+	uint32_t root, parent, handle, cls;
+	uint64_t params, rights;
+	uint32_t size, flags, status, padding;
+};
+
+static int fd;
+static uint32_t root, device, subdevice;
+static uint32_t self, worker, threaded, stranger;
+static uint32_t params[65536 / 4], sessions[SESSIONS * SESSION_SIZE / 4];
+static int either;
+
+static _Noreturn void fail(const char *what)
+{
+	os_say("observer: wrong: ");
+	os_say(what);
+	os_say("\n");
+	os_exit(1);
+}
+
+static uint32_t allocate(uint32_t parent, uint32_t cls)
+{
+	uint32_t arguments[14] = {0};
+	struct alloc alloc = {.root = root, .parent = parent, .cls = cls, .status = 1};
+
+	if (cls)
+		alloc.params = (uintptr_t)arguments;
+	if (os_ioctl(fd, 0xc030462b, &alloc) != 0 || alloc.status != 0)
+		fail("allocation");
+	return alloc.handle;
+}
+
+static uint32_t ask(uint32_t object, uint32_t cmd, uint32_t size)
+{
+	struct control control = {.client = root,
+				  .object = object,
+				  .cmd = cmd,
+				  .params = (uintptr_t)params,
+				  .size = size,
+				  .status = 0xffff};
+
+	if (os_ioctl(fd, 0xc020462a, &control) != 0)
+		fail("the ioctl itself");
+	if (control.client != root || control.object != object || control.cmd != cmd ||
+	    control.flags || control.params != (uintptr_t)params || control.size != size)
+		fail("the control is not as it was given");
+	return control.status;
+}
+
+static void clear(void)
+{
+	for (unsigned int i = 0; i < sizeof(params) / 4; i++)
+		params[i] = 0;
+}
+
+/* Host PIDs are numbers that nobody has here: the test starts enough processes on the host. */
+static int is_here(uint32_t pid)
+{
+	return pid <= 0x7fffffff && os_exists((int)pid);
+}
+
+static int listed(uint32_t pid)
+{
+	for (uint32_t i = 0; i < params[2]; i++)
+		if (params[3 + i] == pid)
+			return 1;
+	return 0;
+}
+
+static void check_list(void)
+{
+	clear();
+	params[1] = 0x2080;
+	if (ask(subdevice, GET_PIDS, 3812) != 0 || params[0] != 0 || params[1] != 0x2080)
+		fail("list refused");
+	if (params[2] > MOST_PIDS)
+		fail("list too long");
+	if (either && listed(stranger) && !listed(self))
+		return;
+	if (!listed(worker) || !listed(threaded) || !listed(self))
+		fail("list lacks a process");
+	for (uint32_t i = 0; i < params[2]; i++) {
+		if (!is_here(params[3 + i]))
+			fail("list names a process of elsewhere");
+		for (uint32_t j = 0; j < i; j++)
+			if (params[3 + i] == params[3 + j])
+				fail("list names a process twice");
+	}
+	for (uint32_t i = params[2]; i < MOST_PIDS && !either; i++)
+		if (params[3 + i] == stranger)
+			fail("a process of elsewhere behind the list");
+}
+
+static uint32_t memory(uint32_t i)
+{
+	return params[2 + i * INFO_STRIDE / 4 + 4] / MIB;
+}
+
+static void check_info(void)
+{
+	const uint32_t asked[] = {worker, threaded, stranger, self};
+
+	clear();
+	params[0] = 4;
+	for (uint32_t i = 0; i < 4; i++)
+		params[2 + i * INFO_STRIDE / 4] = asked[i];
+	if (ask(subdevice, PID_INFO, INFO_SIZE) != 0)
+		fail("info refused");
+	for (uint32_t i = 0; i < 4; i++)
+		if (params[2 + i * INFO_STRIDE / 4] != asked[i])
+			fail("info is not about who was asked for");
+	if (either && memory(0) == 0 && memory(1) == 0)
+		return;
+	if (memory(0) != 100 || memory(1) != 200 || memory(2) != 0 || memory(3) != 0)
+		fail("memory");
+}
+
+static void check_samples(void)
+{
+	int busy = 0, strangers = 0;
+
+	clear();
+	params[1] = SAMPLES * SAMPLE_SIZE;
+	if (ask(subdevice, SAMPLES_V2, SAMPLES_SIZE) != 0)
+		fail("samples refused");
+	for (uint32_t i = 0; i < SAMPLES * ENGINES; i++) {
+		const uint32_t *engine = params + 4 + i / ENGINES * (SAMPLE_SIZE / 4) + 2 +
+					 i % ENGINES * (ENGINE_SIZE / 4);
+		uint32_t pid = engine[2];
+
+		if (pid == 0 || pid == 0xffffffff)
+			continue;
+		busy |= pid == worker && engine[0] > 0;
+		strangers |= !is_here(pid);
+	}
+	if (either && strangers && !busy)
+		return;
+	if (strangers)
+		fail("a sample of a process of elsewhere");
+	if (!busy)
+		fail("no sample of the busy process");
+}
+
+static void check_record(void)
+{
+	uint32_t status;
+
+	clear();
+	params[0] = GPU_ID;
+	params[1] = worker;
+	status = ask(root, RECORD, 48);
+	if (either && (status == 0x57 || params[1] != worker))
+		return;
+	if (status != 0)
+		fail("record refused");
+	if (params[0] != GPU_ID || params[1] != worker || params[3] != 30)
+		fail("record");
+}
+
+static void check_sessions(void)
+{
+	uint32_t mine = 0, strangers = 0;
+
+	clear();
+	for (uint32_t i = 0; i < SESSIONS * SESSION_SIZE / 4; i++)
+		sessions[i] = 0;
+	params[0] = SESSIONS;
+	*(uint64_t *)(params + 2) = (uintptr_t)sessions;
+	if (ask(subdevice, NVENC_SESSIONS, 16) != 0 || params[0] > SESSIONS)
+		fail("sessions refused");
+	for (uint32_t i = 0; i < params[0]; i++) {
+		uint32_t pid = sessions[i * SESSION_SIZE / 4];
+
+		mine += pid == worker;
+		strangers += !is_here(pid);
+	}
+	if (either && strangers && !mine)
+		return;
+	if (strangers || mine != 1)
+		fail("sessions");
+}
+
+static void check_refusals(void)
+{
+	struct control control = {.client = root, .object = subdevice, .cmd = GET_PIDS};
+
+	/* What the driver refuses is refused. */
+	control.params = 16;
+	control.size = 3812;
+	if (os_ioctl(fd, 0xc020462a, &control) == 0 && control.status == 0)
+		fail("params that are not there are accepted");
+	control.size = 3808;
+	if (os_ioctl(fd, 0xc020462a, &control) == 0 && control.status == 0)
+		fail("a wrong size is accepted");
+	if (os_ioctl(fd, 0xc020462a, (void *)16) == 0)
+		fail("an argument that is not there is accepted");
+}
+
+static void check_all(void)
+{
+	check_list();
+	check_info();
+	check_samples();
+	check_record();
+	check_sessions();
+	check_refusals();
+}
+
+static int observe(int count, char **arguments)
+{
+	if (count != 5)
+		fail("usage");
+	either = arguments[1][0] == 'e';
+	worker = os_number(arguments[2]);
+	threaded = os_number(arguments[3]);
+	stranger = os_number(arguments[4]);
+	self = os_self();
+	fd = os_open("/dev/nvidiactl");
+	if (fd < 0)
+		fail("/dev/nvidiactl");
+	root = allocate(0, 0);
+	device = allocate(root, 0x80);
+	subdevice = allocate(device, 0x2080);
+	do
+		check_all();
+	while (arguments[1][0] != 'o' && os_goes_on());
+	return 0;
+}
+
+OS_MAIN(observe)

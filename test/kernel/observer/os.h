@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the observer needs of its surroundings: a libc, or, for 32-bit programs, nothing at all. */
+#ifndef OS_H
+#define OS_H
+
+#include <stdint.h>
+
+#ifdef __i386__
+
+static inline long os_call(long number, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "0"(number), "b"(a), "c"(b), "d"(c)
+			 : "memory");
+	return result;
+}
+
+#define os_ioctl(fd, request, argument) os_call(54, fd, (long)(request), (long)(argument))
+#define os_open(path)			((int)os_call(5, (long)(path), 02, 0))
+#define os_self()			((uint32_t)os_call(20, 0, 0, 0))
+#define os_exists(pid)			(os_call(37, pid, 0, 0) == 0)
+#define os_read(buffer, size)		os_call(3, 0, (long)(buffer), size)
+#define os_nap(time)			os_call(162, (long)(time), 0, 0)
+
+struct timespec {
+	long tv_sec, tv_nsec;
+};
+
+static inline _Noreturn void os_exit(int status)
+{
+	for (;;)
+		os_call(252, status, 0, 0);
+}
+
+static inline void os_say(const char *text)
+{
+	long size = 0;
+
+	while (text[size])
+		size++;
+	os_call(4, 2, (long)text, size);
+}
+
+/* The stack at the start: count, then arguments. */
+#define OS_MAIN(body)                                                                              \
+	__attribute__((used)) static void start_here(long *stack)                                  \
+	{                                                                                          \
+		os_exit(body((int)*stack, (char **)(stack + 1)));                                  \
+	}                                                                                          \
+	__asm__(".globl _start\n_start:\n\tmov %esp, %eax\n\tand $-16, %esp\n\tsub $12, %esp\n\t"  \
+		"push %eax\n\tcall start_here\n");
+
+#else
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define os_ioctl(fd, request, argument) ioctl(fd, request, argument)
+#define os_open(path)			open(path, O_RDWR | O_CLOEXEC)
+#define os_self()			((uint32_t)getpid())
+#define os_exists(pid)			(kill(pid, 0) == 0)
+#define os_exit(status)			_exit(status)
+#define os_nap(time)			nanosleep(time, NULL)
+
+static inline long os_read(void *buffer, long size)
+{
+	long result = read(0, buffer, (size_t)size);
+
+	return result < 0 ? -errno : result;
+}
+
+static inline void os_say(const char *text)
+{
+	if (write(2, text, strlen(text)) < 0)
+		_exit(1);
+}
+
+#define OS_MAIN(body)                                                                              \
+	int main(int count, char **arguments)                                                      \
+	{                                                                                          \
+		return body(count, arguments);                                                     \
+	}
+
+#endif
+
+static inline uint32_t os_number(const char *text)
+{
+	uint32_t number = 0;
+
+	while (*text >= '0' && *text <= '9')
+		number = number * 10 + (uint32_t)(*text++ - '0');
+	return number;
+}
+
+/* Until the other end of standard input, which does not block, is closed. */
+static inline int os_goes_on(void)
+{
+	/* The emulated CPUs are slow, and others want them as well. */
+	const struct timespec nap = {0, 5000000};
+	char byte;
+
+	os_nap(&nap);
+
+	return os_read(&byte, 1) == -11; /* EAGAIN */
+}
+
+#endif

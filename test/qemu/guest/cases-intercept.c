@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Interception in every regime, and what it must leave alone. */
+#include "cases.h"
+#include "client.h"
+#include "gpu.h"
+#include "intercept.h"
+#include "report.h"
+#include "world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const enum observer all_observers[OBSERVERS] = {OBSERVER_STATIC, OBSERVER_MUSL, OBSERVER_32,
+						OBSERVER_LIBMPU};
+
+void load_intercepting(const char *parameters)
+{
+	int error = module_load_file(MODULE_PATH, parameters);
+
+	CHECK(error == 0, "error %d", error);
+}
+
+void unload_intercepting(void)
+{
+	int error = module_unload();
+
+	CHECK(error == 0, "error %d", error);
+}
+
+void get_state(struct state *state)
+{
+	struct message message;
+	struct client client;
+	struct reply reply;
+	const struct nlattr *attribute;
+
+	client_open(&client);
+	message_start(&message, client.family, 0, MPU_CMD_GET);
+	client_exchange(&client, &message, message_header(&message)->nlmsg_len, &reply);
+	CHECK(reply.error == 0, "error %d", reply.error);
+	state->intercept = attribute_u32(message_find(&reply.message, MPU_A_INTERCEPT));
+	state->generation = attribute_u64(message_find(&reply.message, MPU_A_GENERATION));
+	attribute = message_find(&reply.message, MPU_A_INTERCEPT_REASON);
+	snprintf(state->reason, sizeof(state->reason), "%s",
+		 attribute ? (const char *)attribute_data(attribute) : "");
+	attribute = message_find(&reply.message, MPU_A_COUNTERS);
+	CHECK(attribute, "no counters on the host");
+	state->in_flight = attribute_u64(nest_find(attribute, MPU_A_COUNTER_IN_FLIGHT));
+	state->rewritten = attribute_u64(nest_find(attribute, MPU_A_COUNTER_REWRITTEN));
+	client_close(&client);
+}
+
+int set_intercept(uint32_t value)
+{
+	struct message message;
+	struct client client;
+	struct reply reply;
+
+	client_open(&client);
+	message_start(&message, client.family, NLM_F_ACK, MPU_CMD_SET);
+	message_add(&message, MPU_A_INTERCEPT, &value, sizeof(value));
+	client_exchange(&client, &message, message_header(&message)->nlmsg_len, &reply);
+	CHECK(reply.error == 0 || reply.explained, "error %d without a reason", reply.error);
+	client_close(&client);
+	return reply.error;
+}
+
+void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0, "%s: errno %d", path, errno);
+	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s to %s: errno %d", text,
+	      path, errno);
+	close(fd);
+}
+
+static void observe_once(void)
+{
+	const pid_t stranger = stranger_start();
+	struct container *container;
+
+	container = container_start("once", all_observers, OBSERVERS, (uint32_t)stranger);
+	container_finish(container);
+	stop(stranger);
+}
+
+static const struct {
+	const char *regime, *entry;
+} regimes[] = {{"R0", "frontend"},  {"R1", "frontend"},	 {"R2", "unlocked"},
+	       {"R3a", "unlocked"}, {"R3b", "unlocked"}, {"R4", "unlocked"}};
+
+static void case_regimes(void)
+{
+	for (size_t i = 0; i < sizeof(regimes) / sizeof(*regimes); i++) {
+		char parameters[32];
+		struct state state;
+
+		snprintf(parameters, sizeof(parameters), "regime=%s", regimes[i].regime);
+		driver_load(regimes[i].entry, parameters);
+		load_intercepting("intercept=1");
+		observe_once();
+		get_state(&state);
+		CHECK(state.intercept == MPU_INTERCEPT_ON && state.in_flight == 0 &&
+			      state.rewritten >= OBSERVERS * 5,
+		      "%s: state %u, %u in flight, %u rewritten", regimes[i].regime,
+		      state.intercept, (unsigned int)state.in_flight,
+		      (unsigned int)state.rewritten);
+		unload_intercepting();
+		driver_unload();
+	}
+}
+
+/* The host's own view: as without the module, to the byte. */
+static void case_host_untouched(void)
+{
+	static uint32_t before[3812 / 4], after[3812 / 4];
+	struct gpu_client client;
+	struct state first, second;
+	pid_t stranger;
+
+	driver_load("unlocked", "regime=R0");
+	stranger = stranger_start();
+	gpu_open(&client, 0, 0);
+	CHECK(gpu_list(&client, before) == 2, "%u listed", before[2]);
+	load_intercepting("intercept=1");
+	get_state(&first);
+	CHECK(gpu_list(&client, after) == 2, "%u listed", after[2]);
+	CHECK(memcmp(before, after, sizeof(before)) == 0, "it changed");
+	get_state(&second);
+	CHECK(first.rewritten == second.rewritten, "it was looked at");
+	CHECK(after[3] == (uint32_t)stranger || after[4] == (uint32_t)stranger, "no host PIDs");
+	unload_intercepting();
+	close(client.fd);
+	stop(stranger);
+	driver_unload();
+}
+
+static void case_states(void)
+{
+	struct state first, state;
+	int error;
+
+	load_intercepting("");
+	get_state(&first);
+	CHECK(first.intercept == MPU_INTERCEPT_OFF && !first.reason[0], "%u", first.intercept);
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_WAITING && state.reason[0] &&
+		      state.generation != first.generation,
+	      "%u", state.intercept);
+	first = state;
+	driver_load("unlocked", "regime=R0");
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_ON && !state.reason[0] &&
+		      state.generation != first.generation,
+	      "%u", state.intercept);
+	observe_once();
+	first = state;
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	get_state(&state);
+	CHECK(state.generation == first.generation, "a change that is none");
+	write_text("/sys/module/mpu/parameters/intercept", "0");
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_OFF && state.generation != first.generation, "%u",
+	      state.intercept);
+	write_text("/sys/module/mpu/parameters/intercept", "1");
+	observe_once();
+	driver_unload();
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_WAITING, "%u", state.intercept);
+	unload_intercepting();
+}
+
+static void case_driver_reloads(void)
+{
+	load_intercepting("intercept=1");
+	for (size_t i = 0; i < 12; i++) {
+		char parameters[32];
+
+		snprintf(parameters, sizeof(parameters), "regime=%s", regimes[i % 6].regime);
+		driver_load(regimes[i % 6].entry, parameters);
+		if (i % 3 == 0)
+			observe_once();
+		driver_unload();
+	}
+	unload_intercepting();
+}
+
+/* Another user of ftrace on the same function. */
+static void case_traced(void)
+{
+	static const char *const tracers[] = {"function", "function_graph"};
+
+	mkdir("/tracing", 0755);
+	CHECK(mount("tracefs", "/tracing", "tracefs", 0, NULL) == 0, "errno %d", errno);
+	driver_load("unlocked", "regime=R0");
+	for (size_t i = 0; i < 2; i++) {
+		write_text("/tracing/set_ftrace_filter", "nvidia_unlocked_ioctl");
+		write_text("/tracing/current_tracer", tracers[i]);
+		load_intercepting("intercept=1");
+		observe_once();
+		write_text("/tracing/current_tracer", "nop");
+		observe_once();
+		write_text("/tracing/current_tracer", tracers[i]);
+		observe_once();
+		unload_intercepting();
+		write_text("/tracing/current_tracer", "nop");
+		write_text("/tracing/set_ftrace_filter", "");
+	}
+	umount("/tracing");
+	driver_unload();
+}
+
+#define LIVEPATCH "/sys/kernel/livepatch/livepatch_nvidia/enabled"
+
+static void unload_livepatch(void)
+{
+	int error = -EBUSY;
+
+	write_text(LIVEPATCH, "0");
+	/* Until every task has left the patched function. */
+	for (int i = 0; i < 500 && error; i++) {
+		usleep(20000);
+		error = module_unload_name("livepatch_nvidia");
+	}
+	CHECK(error == 0, "error %d", error);
+}
+
+static void case_livepatch(void)
+{
+	struct state state;
+	int error;
+
+	driver_load("unlocked", "regime=R0");
+	error = module_load_file("/livepatch_nvidia.ko", "");
+	CHECK(error == 0, "error %d", error);
+	load_intercepting("intercept=1");
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_BLOCKED && strstr(state.reason, "somebody else"),
+	      "state %u, reason \"%s\"", state.intercept, state.reason);
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -EBUSY, "error %d", error);
+	unload_livepatch();
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	observe_once();
+
+	error = module_load_file("/livepatch_nvidia.ko", "");
+	CHECK(error == -EBUSY, "error %d", error);
+	observe_once();
+	unload_intercepting();
+	driver_unload();
+}
+
+static void case_log(void)
+{
+	kernel_log_check();
+}
+
+/* After a case that failed, too. */
+static void run(const char *name, void (*body)(void), unsigned int seconds)
+{
+	report_run(name, body, seconds);
+	module_unload();
+	module_unload_name("nvidia");
+}
+
+void intercept_run(int rounds)
+{
+	if (rounds)
+		switch_rounds = rounds;
+	kernel_log_start();
+	run("every regime, every kind of program", case_regimes, 120);
+	run("the host sees what it saw", case_host_untouched, 30);
+	run("GET, SET and the parameter", case_states, 60);
+	run("the driver comes and goes", case_driver_reloads, 60);
+	run("with other users of ftrace", case_traced, 60);
+	run("with a live patch", case_livepatch, 60);
+	switch_run(run);
+	run("the kernel log is clean", case_log, 30);
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Switching and unloading at any moment. */
+#include "cases.h"
+#include "gpu.h"
+#include "intercept.h"
+#include "report.h"
+#include "world.h"
+
+#include "uapi/mpu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int switch_rounds = 40;
+
+static const char *const drivers[][2] = {{"frontend", "regime=R0"}, {"unlocked", "regime=R4"}};
+
+static const enum observer plain[] = {OBSERVER_STATIC, OBSERVER_MUSL, OBSERVER_32};
+static const enum observer with_library[] = {OBSERVER_LIBMPU, OBSERVER_LIBMPU};
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/*
+ * Programs without libmpu.so see one answer or the other, whole; those with it a right one, whoever
+ * translates.
+ */
+static void case_switching(void)
+{
+	for (size_t d = 0; d < 2; d++) {
+		struct container *containers[2];
+		double start;
+		pid_t stranger;
+
+		driver_load(drivers[d][0], drivers[d][1]);
+		load_intercepting("");
+		stranger = stranger_start();
+		containers[0] = container_start("either", plain, 3, (uint32_t)stranger);
+		containers[1] = container_start("strict", with_library, 2, (uint32_t)stranger);
+		start = now();
+		for (int i = 0; i < switch_rounds / 2; i++) {
+			int error = set_intercept(MPU_INTERCEPT_ON);
+
+			CHECK(error == 0, "round %d: on: %d", i, error);
+			error = set_intercept(MPU_INTERCEPT_OFF);
+			CHECK(error == 0, "round %d: off: %d", i, error);
+		}
+		report_line("note switched on and off %d times in %.1f s", switch_rounds / 2,
+			    now() - start);
+		container_finish(containers[0]);
+		container_finish(containers[1]);
+		stop(stranger);
+		unload_intercepting();
+		driver_unload();
+	}
+}
+
+static void case_reloading(void)
+{
+	for (size_t d = 0; d < 2; d++) {
+		struct container *containers[2];
+		double start;
+		pid_t stranger;
+
+		driver_load(drivers[d][0], drivers[d][1]);
+		stranger = stranger_start();
+		containers[0] = container_start("either", plain, 3, (uint32_t)stranger);
+		containers[1] = container_start("either", with_library, 2, (uint32_t)stranger);
+		start = now();
+		for (int i = 0; i < switch_rounds / 2; i++) {
+			load_intercepting("intercept=1");
+			unload_intercepting();
+		}
+		report_line("note loaded and unloaded %d times in %.1f s", switch_rounds / 2,
+			    now() - start);
+		container_finish(containers[0]);
+		container_finish(containers[1]);
+		stop(stranger);
+		driver_unload();
+	}
+}
+
+static struct sleeper {
+	volatile uint32_t asleep;
+	volatile uint32_t wake;
+	volatile uint32_t unloaded;
+} * sleeper;
+
+static uint32_t *question;
+static int answered;
+
+/* The driver sleeps where it reads the question. */
+static void *ask(void *argument)
+{
+	const struct gpu_client *client = argument;
+
+	answered = gpu_ask(client, 0x2080018d, question, 3812) == 0;
+	return NULL;
+}
+
+/* A process whose page fault another thread of it answers when it likes. */
+static void sleep_in_driver(void *unused)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_copy copy = {.len = 4096};
+	static uint32_t page[1024];
+	struct uffd_msg fault;
+	struct gpu_client client;
+	struct pollfd ready;
+	pthread_t thread;
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	(void)unused;
+	CHECK(fd >= 0 && ioctl(fd, UFFDIO_API, &api) == 0, "errno %d", errno);
+	question = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	range.range.start = (uintptr_t)question;
+	range.range.len = 4096;
+	CHECK(ioctl(fd, UFFDIO_REGISTER, &range) == 0, "errno %d", errno);
+	gpu_open(&client, 0, 0);
+	CHECK(pthread_create(&thread, NULL, ask, &client) == 0, "no thread");
+	ready = (struct pollfd){.fd = fd, .events = POLLIN};
+	CHECK(poll(&ready, 1, 20000) == 1, "no fault");
+	CHECK(read(fd, &fault, sizeof(fault)) == sizeof(fault), "errno %d", errno);
+	sleeper->asleep = 1;
+	await_word(&sleeper->wake);
+	page[1] = 0x2080;
+	copy.dst = (uintptr_t)question;
+	copy.src = (uintptr_t)page;
+	CHECK(ioctl(fd, UFFDIO_COPY, &copy) == 0, "errno %d", errno);
+	pthread_join(thread, NULL);
+	CHECK(answered, "no answer");
+	/* The call began when answers were rewritten. */
+	CHECK(question[2] == 1 && question[3] == 1, "%u listed, %u first", question[2],
+	      question[3]);
+}
+
+static void unload_asleep(void *unused)
+{
+	(void)unused;
+	unload_intercepting();
+	sleeper->unloaded = 1;
+}
+
+static void case_sleeping(void)
+{
+	struct state state;
+	double start;
+	pid_t asleep, unloader;
+	int error;
+
+	sleeper = shared_memory(sizeof(*sleeper));
+	driver_load("frontend", "regime=R0");
+	load_intercepting("intercept=1");
+	asleep = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
+	await_word(&sleeper->asleep);
+	get_state(&state);
+	CHECK(state.in_flight == 1, "%u in flight", (unsigned int)state.in_flight);
+
+	start = now();
+	CHECK((error = set_intercept(MPU_INTERCEPT_OFF)) == 0, "error %d", error);
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	CHECK((error = set_intercept(MPU_INTERCEPT_OFF)) == 0, "error %d", error);
+	CHECK(now() - start < 10, "switching waits for the sleeper");
+
+	unloader = start_as(0, NULL, 0, unload_asleep, NULL);
+	usleep(500000);
+	CHECK(!sleeper->unloaded, "unloaded under a call");
+	CHECK(waitpid(unloader, NULL, WNOHANG) == 0, "the unloader is gone");
+	sleeper->wake = 1;
+	finish(asleep);
+	finish(unloader);
+	CHECK(sleeper->unloaded, "not unloaded");
+	driver_unload();
+}
+
+/* A process that is killed in the middle: nothing waits for it for ever. */
+static void case_killed(void)
+{
+	pid_t asleep;
+
+	sleeper = shared_memory(sizeof(*sleeper));
+	driver_load("frontend", "regime=R0");
+	load_intercepting("intercept=1");
+	for (int i = 0; i < 5; i++) {
+		sleeper->asleep = 0;
+		asleep = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
+		await_word(&sleeper->asleep);
+		stop(asleep);
+	}
+	unload_intercepting();
+	driver_unload();
+}
+
+void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds))
+{
+	run("a process that sleeps in the driver", case_sleeping, 60);
+	run("a process that is killed in the driver", case_killed, 60);
+	run("on and off under load", case_switching, 3600);
+	run("loaded and unloaded under load", case_reloading, 3600);
+}
