@@ -10,7 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
 import type { LayerData } from '#mpu/lib/oci/image-store.js';
 
-/** Contents of a layer by path: text, a link (`-> target`) or, when the path ends with a slash, null. */
+/** Contents of a layer by path: text, a link (`-> target`) or, when the path ends with a slash, null or `MODE UID GID`. */
 export type TinyLayer = Record<string, string | Buffer | null>;
 
 /** What a glibc loader holds, as far as mpu looks. */
@@ -40,7 +40,10 @@ export async function tinyTar(layer: TinyLayer): Promise<Buffer> {
   const bytes = buffer(archive);
   for (const [name, value] of Object.entries(layer)) {
     if (value === null) archive.entry({ name, type: 'directory' });
-    else if (typeof value === 'string' && value.startsWith('-> ')) {
+    else if (typeof value === 'string' && name.endsWith('/')) {
+      const [mode = '', uid, gid] = value.split(' ');
+      archive.entry({ name, type: 'directory', mode: Number.parseInt(mode, 8), uid: Number(uid), gid: Number(gid) });
+    } else if (typeof value === 'string' && value.startsWith('-> ')) {
       archive.entry({ name, type: 'symlink', linkname: value.slice(3) });
     } else if (typeof value === 'string' && value.startsWith('=> ')) {
       archive.entry({ name, type: 'link', linkname: value.slice(3) });

@@ -21,6 +21,7 @@ import type { ImageStore } from './image-store.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
 import { UnsupportedPlatform, editPlatforms, type EditedPlatform } from './platforms.js';
+import { placeEntries } from './place-entries.js';
 import { publish, targetOf } from './publish.js';
 import { LABEL_NAMES, isInjectedOnTop, restoreImage, restoreIndex } from './restore-image.js';
 
@@ -44,12 +45,10 @@ async function undoingEntries(store: ImageStore, image: Image, files: LayeredFil
   const preload = await files.readFile(PRELOAD_FILE);
   if (preload !== undefined && removePreloadEntry(preload)?.equals(preload) !== true) {
     const former = await formerPreload(store, image, preload, options);
-    const path = posix.join(await files.realPath(posix.dirname(PRELOAD_FILE)), posix.basename(PRELOAD_FILE));
-    entries.push(former === undefined ? whiteout(path) : { type: 'file', path: path.slice(1), data: former });
+    entries.push(former === undefined ? whiteout(PRELOAD_FILE) : { type: 'file', path: PRELOAD_FILE.slice(1), data: former });
   }
-  const root = posix.join(await files.realPath(posix.dirname(LIBRARY_ROOT)), posix.basename(LIBRARY_ROOT));
-  if (await files.has(root)) entries.push(whiteout(root));
-  return entries;
+  if (await files.has(LIBRARY_ROOT)) entries.push(whiteout(LIBRARY_ROOT));
+  return placeEntries(entries, files);
 }
 
 /** Whether the configuration of an image says that mpu is in it. */

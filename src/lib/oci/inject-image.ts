@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting the image of a store, by editing it. */
-import { posix } from 'node:path';
 import { throwIfInterrupted } from '../errors.js';
 import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../inject-types.js';
 import { planInjection } from '../injection-plan.js';
-import { packLayer, type LayerEntry } from '../layer.js';
+import { packLayer } from '../layer.js';
 import { architectureOf, loadLibraries } from '../payload.js';
 import { PRELOAD_FILE, PRELOAD_VARIABLE, hasPreloadVariable } from '../preload-file.js';
 import { version } from '../version.js';
@@ -14,19 +13,8 @@ import type { ImageStore } from './image-store.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
 import { UnsupportedPlatform, editPlatforms, indexBytes, type EditedPlatform } from './platforms.js';
+import { placeEntries } from './place-entries.js';
 import { publish, targetOf } from './publish.js';
-
-/** The entries where they belong in an image in which `/etc` or `/usr/lib` is a link. */
-async function placeEntries(entries: readonly LayerEntry[], files: LayeredFiles): Promise<LayerEntry[]> {
-  const etc = await files.realPath('/etc');
-  const lib = await files.realPath('/usr/lib');
-  return entries.map((entry) => {
-    const path = entry.path.startsWith('etc/')
-      ? posix.join(etc, entry.path.slice('etc'.length))
-      : posix.join(lib, entry.path.slice('usr/lib'.length));
-    return { ...entry, path: path.slice(1) };
-  });
-}
 
 /**
  * Whether an image whose layers are not read has the library already, as far as its configuration tells:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The little of a layer that decides how an image is injected: small enough to be kept for every layer there is. */
 import { posix } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { DEFAULT_ATTRIBUTES, type Attributes } from '../layer.js';
 import { loaderFacts, type LoaderFacts } from '../loader.js';
 import { sha256 } from './descriptor.js';
 import type { LayerData } from './image-store.js';
@@ -17,7 +19,9 @@ export interface FileFacts {
 
 /** One thing in a layer. */
 export type LayerNode =
-  | { type: 'directory' | 'other' }
+  | { type: 'other' }
+  /** `attributes` unless they are {@link DEFAULT_ATTRIBUTES}. */
+  | { type: 'directory'; attributes?: Attributes }
   /** `facts` only where somebody may ask, and the file is not too large. */
   | { type: 'file'; facts?: FileFacts }
   | { type: 'symlink'; target: string }
@@ -70,7 +74,9 @@ function fileFacts(path: string, data: Buffer, isAsked: boolean): FileFacts {
   return facts;
 }
 
-function nodeOf({ type, linkName }: TarEntry): LayerNode {
+function nodeOf({ type, linkName, mode, uid, gid }: TarEntry): LayerNode {
+  const attributes = { mode, uid, gid };
+  if (type === 'directory') return isDeepStrictEqual(attributes, DEFAULT_ATTRIBUTES) ? { type } : { type, attributes };
   if (type === 'symlink') return { type, target: linkName };
   if (type === 'hardlink') return { type, target: normalize(linkName) };
   return { type };

@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
+import type { Attributes } from '../layer.js';
 import type { LoaderFacts } from '../loader.js';
 import type { Descriptor } from './descriptor.js';
 import type { ImageStore, LayerData } from './image-store.js';
@@ -106,6 +107,12 @@ export class LayeredFiles implements ImageFiles {
   /** Where a path really lies: links are followed, parts that do not exist are kept. */
   async realPath(path: string): Promise<string> {
     return `/${(await this.#resolve(path)).path}`;
+  }
+
+  /** The attributes of a directory, when they are not those that directories have by default. */
+  async attributes(path: string): Promise<Attributes | undefined> {
+    const node = (await this.#resolve(path)).found?.node;
+    return node?.type === 'directory' ? node.attributes : undefined;
   }
 
   /** Whether there is something at a path. */

@@ -9,6 +9,10 @@ export interface TarEntry {
   type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
   /** Target of a link. */
   linkName: string;
+  /** Permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
   /** Bytes of data. */
   size: number;
   /** Where the data begins, in bytes from the archive's beginning. */
@@ -116,6 +120,7 @@ export async function readTar(
     // Links, devices and directories have no data, whatever their size says.
     const size = '123456'.includes(flag) ? 0 : pax.has('size') ? Number(pax.get('size')) : stored;
     if (!Number.isSafeInteger(size) || size < 0) throw new TarError('a size in the archive is none');
+    const id = (name: 'uid' | 'gid', field: Buffer): number => (pax.has(name) ? Number(pax.get(name)) : number(field));
     const prefix = header.toString('latin1', 257, 262) === 'ustar' && header[263] === 0x30 ? text(header.subarray(345, 500)) : '';
     const short = text(header.subarray(0, 100));
     const name = pax.get('path') ?? longName ?? (prefix === '' ? short : `${prefix}/${short}`);
@@ -125,6 +130,9 @@ export async function readTar(
       // Archives from before POSIX mark directories by their name alone.
       type: type === 'file' && name.endsWith('/') ? 'directory' : type,
       linkName: pax.get('linkpath') ?? longLink ?? text(header.subarray(157, 257)),
+      mode: number(header.subarray(100, 108)) & 0o7777,
+      uid: id('uid', header.subarray(108, 116)),
+      gid: id('gid', header.subarray(116, 124)),
       size,
       offset,
     };

@@ -73,6 +73,18 @@ await t.test('an /etc/ld.so.preload of every kind is kept', async (t) => {
   }
 });
 
+await t.test('directories of the image keep their owner and mode', async (t) => {
+  const layout = await layoutOf(t, { layers: [{ ...debianLayer, 'usr/': '755 0 0', 'usr/lib/': '555 7 8', 'etc/': '700 0 0' }, { 'etc/': '750 0 3' }] });
+  const { result } = await injected(layout);
+  const { layers } = (await layout.json(result.digest)) as { layers: Descriptor[] };
+  const blob = join(layout.directory, 'blobs/sha256', layers.at(-1)?.digest.slice(7) ?? '');
+  const listed = execFileSync('tar', ['--list', '--verbose', '--numeric-owner', '--gzip', '--file', blob], { encoding: 'utf8' });
+  t.match(listed, /^drwxr-x--- 0\/3 .* etc\/\n/m);
+  t.match(listed, /^dr-xr-xr-x 7\/8 .* usr\/lib\/\n/m);
+  t.notMatch(listed, /usr\/\n/, 'what is as usual is not listed');
+  t.ok(listed.indexOf('etc/\n') < listed.indexOf('etc/ld.so.preload'), 'before what lies in them');
+});
+
 await t.test('what was added is said in history, labels and annotations', async (t) => {
   const layout = await layoutOf(t, { layers: [debianLayer] });
   const { config, annotations } = await injected(layout, { timestamp: 1_700_000_000 });

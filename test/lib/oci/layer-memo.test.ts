@@ -77,7 +77,7 @@ await t.test('a memo that cannot be used', async (t) => {
   await image.add(debianLayer);
   await image.cost(preload);
   const [name = ''] = await readdir(image.directory);
-  for (const content of ['', '{', '{"format":0}', '{"format":1}']) {
+  for (const content of ['', '{', '{"format":0}', '{"format":2}']) {
     await writeFile(join(image.directory, name), content);
     t.equal(await image.cost(preload), 1, JSON.stringify(content));
   }
