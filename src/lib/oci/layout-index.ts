@@ -79,7 +79,7 @@ export class LayoutIndex {
     const originals = this.entries.filter((entry) => !isMadeByMpu(entry));
     const candidates = originals.length > 0 ? originals : this.entries;
     const [only] = candidates;
-    if (only !== undefined && candidates.length === 1) return only;
+    if (only !== undefined && candidates.every(({ digest }) => digest === only.digest)) return only;
     if (only === undefined) throw this.#invalid('it holds no image');
     throw new MpuError({
       code: 'tag-needed',

@@ -84,6 +84,7 @@ await t.test('the original comes back', async (t) => {
   t.match(await outOf(layout, '1-mpu', { tag: 'clean' }), { outcome: 'created', digest: before });
   t.match(await outOf(layout, '1-mpu', { tag: 'clean' }), { outcome: 'unchanged', digest: before });
   t.match(await outOf(layout, '1'), { outcome: 'not-injected', digest: before });
+  t.match(await inject(`oci:${layout.directory}`, { libraryDirectory: libraries }), { outcome: 'unchanged' }, 'two names of one image');
 });
 
 await t.test('byte for byte, also where its manifest is gone', async (t) => {
