@@ -6,11 +6,11 @@ import { mkdir, mkdtemp, open, readFile, readdir, rmdir, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { inject, type InjectOptions, type InjectResult } from '#mpu/index.js';
+import { eject, inject, type InjectOptions, type InjectResult } from '#mpu/index.js';
 import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
 import { lacking } from '../engines.js';
 import { check } from '../mpu.js';
-import { TinyLayout, debianLayer, writeStandInLibraries, type TinyImage } from '../tiny-layout.js';
+import { TinyLayout, debianArmLayer, debianLayer, writeStandInLibraries, type TinyImage } from '../tiny-layout.js';
 
 const libraries = t.testdir();
 const skip = await lacking(['skopeo', 'tar']);
@@ -67,6 +67,30 @@ await t.test('an archive of an OCI layout', { skip }, async (t) => {
   t.match(await into(`oci-archive:${made}`), { outcome: 'already-injected', digest: result.digest });
   const again = await into(`oci-archive:${oci}`, { output: join(directory, 'other.tar'), tag: '2' });
   t.match(again, { outcome: 'created', image: `oci-archive:${directory}/other.tar:2`, digest: result.digest });
+});
+
+await t.test('an archive of an index', { skip }, async (t) => {
+  const directory = t.testdir();
+  const layout = new TinyLayout(join(directory, 'layout'));
+  const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({ platform: { os: 'linux', architecture } });
+  const attestation = { 'vnd.docker.reference.type': 'attestation-manifest' };
+  const manifests = [
+    { ...(await layout.image({ layers: [debianLayer] })), ...platform('amd64') },
+    { ...(await layout.image({ layers: [debianArmLayer], architecture: 'arm64' })), ...platform('arm64') },
+    { ...(await layout.image({ layers: [{ a: 'b' }], architecture: 's390x' })), ...platform('s390x') },
+    { ...(await layout.image({ layers: [{ sbom: 'x' }] })), annotations: attestation, ...platform('unknown') },
+  ];
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  const index = await layout.blob({ schemaVersion: 2, mediaType, manifests }, mediaType);
+  await layout.finish(index);
+  await check('tar', ['--create', '--file', join(directory, 'a.tar'), '--directory', layout.directory, '.']);
+  const result = await into(`oci-archive:${directory}/a.tar`);
+  t.match(result, { outcome: 'created', platforms: ['linux/amd64', 'linux/arm64'], skippedPlatforms: ['linux/s390x'] });
+  await check('skopeo', ['copy', '--quiet', '--all', `oci-archive:${directory}/a-mpu.tar`, `oci:${directory}/copy:x`]);
+  const copied = JSON.parse(await check('skopeo', ['inspect', '--raw', `oci:${directory}/copy:x`])) as { manifests: unknown[] };
+  t.equal(copied.manifests.length, 3);
+  t.match(await eject(`oci-archive:${directory}/a-mpu.tar`, { output: join(directory, 'b.tar') }), { isOriginal: true, digest: index.digest });
+  await check('skopeo', ['copy', '--quiet', '--all', `oci-archive:${directory}/b.tar`, `oci:${directory}/copy:y`]);
 });
 
 await t.test('a docker archive', { skip }, async (t) => {
