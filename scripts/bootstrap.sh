@@ -53,6 +53,7 @@ test_packages=(
 	/usr/bin/openssl:openssl
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
+	/usr/bin/zstd:zstd
 	/usr/bin/git:git
 	/usr/include/libelf.h:libelf-dev
 	/usr/lib/python3/dist-packages/yaml/__init__.py:python3-yaml
