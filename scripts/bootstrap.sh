@@ -61,6 +61,7 @@ test_packages=(
 	/usr/bin/openssl:openssl
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
+	/usr/bin/zstd:zstd
 	/usr/bin/git:git
 	/usr/bin/dpkg-buildpackage:dpkg-dev
 	/usr/bin/dh:debhelper
