@@ -3,9 +3,9 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/'] },
+  { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/', '.gpu-try/'] },
   js.configs.recommended,
-  { files: ['scripts/*.js'], languageOptions: { globals: { AbortController: 'readonly' } } },
+  { files: ['scripts/*.js'], languageOptions: { globals: { AbortController: 'readonly', URL: 'readonly' } } },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
