@@ -19,7 +19,8 @@ Examples:
   mpu inspect docker-archive:train.tar --json
   mpu inspect docker://registry.example/team/train:7
 
-Exit codes: 0 it was looked at, whatever the answer; 1 failed; 2 usage; 4 permission denied.
+Exit codes: 0 it was looked at, whatever the answer; 1 failed; 2 usage;
+4 permission denied.
 `;
 
 const STATES: Record<InjectionState, { style: Style; text: string }> = {
