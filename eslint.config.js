@@ -3,7 +3,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/', '.gpu-try/'] },
+  { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/'] },
   js.configs.recommended,
   { files: ['scripts/*.js'], languageOptions: { globals: { AbortController: 'readonly', URL: 'readonly' } } },
   {
