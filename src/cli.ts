@@ -3,6 +3,7 @@
 /** The `mpu` command. */
 import { Command, CommanderError, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
+import { registerCdi } from './commands/cdi.js';
 import { registerDemo } from './commands/demo.js';
 import { registerInject } from './commands/inject.js';
 import { registerModule } from './commands/module.js';
@@ -11,7 +12,7 @@ import { Output } from './lib/output.js';
 import { version } from './lib/version.js';
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerModule, registerDemo];
+const COMMANDS: readonly RegisterCommand[] = [registerInject, registerCdi, registerModule, registerDemo];
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());
@@ -103,7 +104,7 @@ async function main(args: readonly string[]): Promise<number> {
   const operands = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   const json = operands.includes('--json') || !isFalse(process.env.MPU_JSON);
   const [first = 'mpu', verb = ''] = operands.filter((arg) => !arg.startsWith('-'));
-  const command = first === 'module' ? `module ${verb}`.trimEnd() : first;
+  const command = ['module', 'cdi'].includes(first) ? `${first} ${verb}`.trimEnd() : first;
   const output = new Output({ command, json });
   const said: Said = { out: '', err: '' };
   const program = createProgram({ output, signal: interruptSignal(output) }, said);
