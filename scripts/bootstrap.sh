@@ -54,6 +54,9 @@ test_packages=(
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
 	/usr/bin/git:git
+	/usr/bin/go:golang-go
+	/usr/bin/systemd-analyze:systemd
+	/usr/bin/buildah:buildah
 	/usr/include/libelf.h:libelf-dev
 	/usr/lib/python3/dist-packages/yaml/__init__.py:python3-yaml
 )
