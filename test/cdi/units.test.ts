@@ -21,7 +21,7 @@ await t.test('install, boot, remove', { skip }, async (t) => {
   t.match(await host.run('mpu cdi install'), { status: 3, stdout: '', stderr: /systemd does not manage this system[^]*next: mpu cdi generate/ });
   const booted = await host.run(BOOT);
   if (booted.status !== 0) {
-    await t.test('systemd', { skip: `NOT TESTED: systemd does not run here: ${await host.check('cat /run/systemd.log')}` });
+    await t.test('systemd', { skip: `NOT TESTED: systemd does not run here: ${await host.check('cat /run/systemd.log')}` }, () => undefined);
     return;
   }
   t.teardown(() => host.run(SHUTDOWN));
