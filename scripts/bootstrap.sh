@@ -70,6 +70,9 @@ test_packages=(
 	/usr/bin/fish:fish
 	/usr/bin/mandoc:mandoc
 	/usr/bin/col:bsdextrautils
+	/usr/bin/go:golang-go
+	/usr/bin/systemd-analyze:systemd
+	/usr/bin/buildah:buildah
 	/usr/include/libelf.h:libelf-dev
 	/usr/lib/python3/dist-packages/yaml/__init__.py:python3-yaml
 )

@@ -78,7 +78,7 @@ async function main(args: readonly string[]): Promise<number> {
   const operands = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   const json = operands.includes('--json') || !isFalse(process.env.MPU_JSON);
   const [first = 'mpu', verb = ''] = operands.filter((arg) => !arg.startsWith('-'));
-  const command = first === 'module' ? `module ${verb}`.trimEnd() : first;
+  const command = ['module', 'cdi'].includes(first) ? `${first} ${verb}`.trimEnd() : first;
   const output = new Output({ command, json });
   const said: Said = { out: '', err: '' };
   const run: Run = { output, signal: interruptSignal(output), exitCode: ExitCode.ok };

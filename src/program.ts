@@ -2,6 +2,7 @@
 /** The command line as a tree of commands: what parses it, and what its help, man pages and completions are made from. */
 import { Command, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
+import { registerCdi } from './commands/cdi.js';
 import { registerCompletion } from './commands/completion.js';
 import { registerDemo } from './commands/demo.js';
 import { registerDoctor } from './commands/doctor.js';
@@ -20,6 +21,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerInject,
   registerEject,
   registerInspect,
+  registerCdi,
   registerModule,
   registerDoctor,
   registerStatus,

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Writing the CDI spec of mpu's devices, with the files it names. */
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { errnoName, fileError } from '../errors.js';
+import { HOST_DIRECTORY, placeHostFiles } from './host-files.js';
+import { PIDNS, specFor, type Spec } from './spec.js';
+
+/** How to generate; everything is optional. */
+export interface GenerateOptions {
+  /** Where the library is put for containers to be given it. Default {@link HOST_DIRECTORY}. */
+  directory?: string;
+  /** Where the built libraries are, `DIR/ARCHITECTURE/libmpu.so`. Default: those of this package. */
+  libraryDirectory?: string;
+}
+
+/** Makes the spec, and puts the files it names where they belong. Rejects with an MpuError. */
+export async function generateSpec(options: GenerateOptions = {}): Promise<Spec> {
+  // The engines take absolute paths only.
+  const files = await placeHostFiles(resolve(options.directory ?? HOST_DIRECTORY), options.libraryDirectory);
+  // A mount of something that is not there keeps a container from starting.
+  const pidns = await stat(PIDNS).then(
+    () => PIDNS,
+    () => undefined,
+  );
+  return specFor(files, pidns);
+}
+
+/** The text of a spec, as it stands in a file. */
+export function specText(spec: Spec): string {
+  return `${JSON.stringify(spec, undefined, 2)}\n`;
+}
+
+/** Writes a file aside and renames it into place. Returns false where it had that text already. */
+export async function writeAside(path: string, text: string): Promise<boolean> {
+  try {
+    const before = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (errnoName(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (before === text) return false;
+    await mkdir(dirname(path), { recursive: true });
+    // Engines take every .json and .yaml of the directory for a spec.
+    const aside = `${path}.${process.pid}.tmp`;
+    try {
+      await writeFile(aside, text, { mode: 0o644 });
+      await rename(aside, path);
+    } finally {
+      await rm(aside, { force: true });
+    }
+    return true;
+  } catch (error) {
+    throw fileError(error, `cannot write ${path}`);
+  }
+}

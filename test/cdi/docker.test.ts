@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** docker gives containers of an untouched image libmpu.so by --device. */
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { containerStage, nestedHostOptions } from '#mpu/lib/demo/container-stage.js';
+import { playScene, shellQuote, SIMULATION } from '#mpu/lib/demo/scene.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package-root.js';
+import { dockerWithCdi } from '../lib/docker-cdi.js';
+import { lacking } from '../lib/engines.js';
+import { checkScene } from '../lib/scene.js';
+import { MOUNT_PIDNS, PRIVATE_DIRECTORIES } from './host.js';
+
+const missing = await lacking(['podman', 'runc', 'mmdebstrap', 'unshare'], true);
+const programs = missing === false ? await dockerWithCdi() : '';
+const skip = missing !== false ? missing : programs.startsWith('NOT TESTED') && programs;
+
+/** Starts a daemon in the simulation, so that its containers are in it too; it goes with the shell. */
+const startDaemon = (directory: string, archive: string): string => `
+PATH=${shellQuote(programs)}:$PATH
+echo '{"features":{"cdi":true}}' >${directory}/daemon.json
+export DOCKER_HOST=unix://${directory}/docker.sock
+unshare --net dockerd --config-file ${directory}/daemon.json --bridge=none --iptables=false --ip6tables=false \\
+  --data-root ${directory}/data --exec-root ${directory}/exec --pidfile ${directory}/pid -H "$DOCKER_HOST" >${directory}/log 2>&1 &
+daemon=$!
+trap 'kill $daemon; wait $daemon' EXIT
+until docker version >/dev/null 2>&1; do kill -0 $daemon || { tail -5 ${directory}/log >&2; exit 1; }; sleep 0.1; done
+docker import ${shellQuote(archive)} debian:1 >&2`;
+
+await t.test('the real nvidia-smi is right in an untouched image', { skip }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mpu-cdi-'));
+  t.teardown(() => rm(directory, { recursive: true, maxRetries: 5, retryDelay: 100 }));
+  for (const name of ['tenant', 'train', 'serve']) await symlink(SIMULATION.process, join(directory, name));
+  const cache = join(packageRoot, '.cache');
+  const [client] = await fetchNvidiaClients(cache, ['550.163']);
+  if (client === undefined) throw new Error('no client');
+  const stage = await containerStage(join(cache, 'demo'), client, (line) => {
+    t.comment(line);
+  });
+  const spec = 'mpu cdi generate --output /var/run/cdi/mpu.json >&2';
+  const prepare = [PRIVATE_DIRECTORIES, MOUNT_PIDNS, spec, startDaemon(directory, join(cache, 'demo', `base-${client.version}.tar`))].join('\n');
+  const run = ['docker', 'run', '--rm', '--network=none'];
+  const nested = nestedHostOptions();
+  const scene = await playScene('R1', client, { ...stage, prepare, before: [...run, 'debian:1'], after: [...run, '--device', 'dev.mpu/preload=all', ...nested, 'debian:1'] }, directory);
+  checkScene(t, 'R1', scene);
+});
