@@ -54,6 +54,8 @@ await t.test('Debian packages', { skip, timeout: 1_200_000 }, async (t) => {
     await layout.finish(await layout.image({ layers: [debianLayer], tag: 'app' }));
     t.match(await inRoot(root, 'mpu inject oci:/layout:app --json'), /"outcome": "created"/);
 
+    t.match(await inRoot(root, 'mpu cdi generate --json'), /"ok": true/);
+
     t.match(await inRoot(root, 'dkms status mpu'), `mpu/${version}`, 'DKMS knows the module');
     await inRoot(root, `dkms install -m mpu -v ${version} -k ${kernel}`);
     const status = JSON.parse(await inRoot(root, `mpu module status --kernel ${kernel} --json`)) as { installed: { ours: boolean }[] };
@@ -61,12 +63,12 @@ await t.test('Debian packages', { skip, timeout: 1_200_000 }, async (t) => {
     const again = JSON.parse(await inRoot(root, `mpu module install --kernel ${kernel} --json`)) as { method: string };
     t.equal(again.method, 'dkms', "mpu takes the package's registration for its own");
 
-    for (const path of ['usr/share/man/man1/mpu.1.gz', 'usr/share/man/man8/mpu-module.8.gz', 'usr/share/man/man7/libmpu.7.gz', 'usr/share/bash-completion/completions/mpu', 'usr/lib/modules-load.d/mpu.conf']) {
+    for (const path of ['usr/share/man/man1/mpu.1.gz', 'usr/share/man/man8/mpu-module.8.gz', 'usr/share/man/man7/libmpu.7.gz', 'usr/share/bash-completion/completions/mpu', 'usr/lib/modules-load.d/mpu.conf', 'usr/lib/systemd/system/mpu-pidns.service', 'usr/lib/systemd/system/mpu-cdi.service']) {
       t.ok(await exists(join(root, path)), path);
     }
     await inRoot(root, `rm -f /etc/modules-load.d/mpu.conf; ${purge.replace('sudo ', '')}; dpkg --purge mpu`);
     t.notMatch(await inRoot(root, 'dkms status'), 'mpu');
-    for (const path of ['usr/bin/mpu', `usr/src/mpu-${version}`, 'usr/lib/x86_64-linux-gnu/nodejs/mpu', 'var/lib/dkms/mpu']) {
+    for (const path of ['usr/bin/mpu', `usr/src/mpu-${version}`, 'usr/lib/x86_64-linux-gnu/nodejs/mpu', 'var/lib/dkms/mpu', 'var/lib/mpu', 'run/cdi/mpu.json']) {
       t.notOk(await exists(join(root, path)), `${path} is gone`);
     }
     const left = await check('find', [join(root, 'lib/modules'), '-name', 'mpu.ko*']);
