@@ -77,18 +77,18 @@ void t.test('C is formatted', (t) => {
   t.end();
 });
 
-void t.test('kernel/rm and preload compile without a warning', (t) => {
+void t.test('kernel/rm, preload and client compile without a warning', (t) => {
   const scratch = mkdtempSync(join(tmpdir(), 'mpu-quality-'));
   t.teardown(() => {
     rmSync(scratch, { recursive: true });
   });
-  const sources = files.filter((path) => /^(kernel\/rm|preload)\/[^/]*\.c$/.test(path));
+  const sources = files.filter((path) => /^(kernel\/rm|preload|client)\/[^/]*\.c$/.test(path));
   t.ok(sources.length > 10, `${sources.length} sources`);
   for (const compiler of ['gcc', 'clang']) {
     for (const architecture of ['-m64', '-m32']) {
       for (const optimisation of ['-O0', '-O3']) {
         const failures = sources.flatMap((source) => {
-          const options = ['-std=c11', '-ffreestanding', '-fno-builtin', '-fPIC', '-Ipreload/freestanding', '-Ikernel', architecture, optimisation];
+          const options = ['-std=c11', '-ffreestanding', '-fno-builtin', '-fPIC', '-Ipreload/freestanding', '-I.', '-Ikernel', architecture, optimisation];
           const object = join(scratch, `${basename(source)}.o`);
           const { ok, output } = run(compiler, [...options, ...WARNINGS, '-c', source, '-o', object]);
           return ok ? [] : [output];
