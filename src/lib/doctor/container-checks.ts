@@ -128,15 +128,16 @@ export const CONTAINER_CHECKS: readonly Check<ContainerContext>[] = [
     id: 'device',
     title: 'GPU',
     applies: () => true,
-    run: ({ root }) =>
-      existsSync(root.path('/dev/nvidiactl')) ? ok('/dev/nvidiactl is there') : fail('/dev/nvidiactl is not there: the container has no GPU', 'run it with --gpus all, or with --device nvidia.com/gpu=all'),
+    run: async ({ root }) =>
+      existsSync(await root.resolve('/dev/nvidiactl')) ? ok('/dev/nvidiactl is there') : fail('/dev/nvidiactl is not there: the container has no GPU', 'run it with --gpus all, or with --device nvidia.com/gpu=all'),
   },
   {
     id: 'nvidia-smi',
     title: 'nvidia-smi',
     applies: () => true,
-    run: ({ root }) => {
-      const path = SMI_PATHS.find((candidate) => existsSync(root.path(candidate)));
+    run: async ({ root }) => {
+      const places = await Promise.all(SMI_PATHS.map((path) => root.resolve(path)));
+      const path = SMI_PATHS.find((_, index) => existsSync(places[index] ?? ''));
       return path === undefined ? warn('it has no nvidia-smi', 'run it with -e NVIDIA_DRIVER_CAPABILITIES=compute,utility') : ok(path);
     },
   },

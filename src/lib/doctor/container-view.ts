@@ -151,7 +151,7 @@ async function proveInside(): Promise<Proof> {
       throw error;
     }
   };
-  return { pid: process.pid, methods: { netlink: await ask('netlink'), nsfs: await ask('nsfs') } };
+  return { pid: process.pid, inNamespace: true, methods: { netlink: await ask('netlink'), nsfs: await ask('nsfs') } };
 }
 
 async function look(container: Container | undefined): Promise<ContainerContext> {

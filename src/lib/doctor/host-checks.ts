@@ -69,7 +69,9 @@ export async function hostContext(): Promise<HostContext> {
   let proofError: unknown;
   try {
     nativeAddon();
-    proof = await prove(newNamespace(), pidns === 'host' ? path : undefined);
+    const file = pidns === 'host' ? path : undefined;
+    // Not everybody may make a PID namespace.
+    proof = await prove(newNamespace(), file).catch(() => prove([], file));
   } catch (error) {
     if (error instanceof MpuError && error.code.startsWith('addon-')) addonError = error;
     else proofError = error;
@@ -164,12 +166,13 @@ async function checkLibrary(): Promise<Finding> {
 function checkProof(context: HostContext): Finding {
   const { proof, proofError, addonError } = context;
   if (addonError !== undefined) return fail('cannot be made without the native addon', addonError.next);
-  if (proof === undefined) return warn(`a PID namespace to try it in cannot be made (${findingOf('warn', proofError).why})`, 'sudo mpu doctor');
+  if (proof === undefined) return findingOf('fail', proofError);
   const wrong = (['netlink', 'nsfs'] as const).map((method) => wrongWith(proof, method));
   if (wrong.every((each) => each !== undefined)) return fail(`nobody translates for containers: ${wrong.join('; ')}`, remedy(context));
   const method = wrong[0] === undefined ? 'mpu.ko' : 'the namespace file';
   const answer = wrong[0] === undefined ? proof.methods.netlink : proof.methods.nsfs;
   const host = answer !== undefined && 'host' in answer ? answer.host : 0;
+  if (!proof.inNamespace) return warn(`${method} answers; that it is right for containers is not proven without a PID namespace`, 'sudo mpu doctor');
   const checked = proof.truth === undefined ? '' : ', as in /proc';
   return ok(`in a new PID namespace, PID ${proof.pid} is ${host} on the host and back${checked}, by ${method}`);
 }

@@ -19,6 +19,8 @@ export interface ProbeAnswer {
 
 /** How a proof went. */
 export interface Proof extends ProbeAnswer {
+  /** Whether it was tried in a PID namespace other than the host's; on the host both numbers are the same. */
+  inNamespace: boolean;
   /** The host PID of the process by /proc; undefined where that cannot be seen. */
   truth?: number;
 }
@@ -49,13 +51,13 @@ function descendant(ancestor: number, number: number): number | undefined {
 }
 
 /**
- * Runs the probe behind a command line such as {@link newNamespace}. `pidns` is the namespace file to use, if there is
+ * Runs the probe behind a command line such as {@link newNamespace}, or right here behind none. `pidns` is the namespace file to use, if there is
  * one. Rejects with what was said when it cannot be run.
  */
 export async function prove(around: readonly string[], pidns: string | undefined): Promise<Proof> {
   const descriptor = pidns === undefined ? undefined : openSync(pidns, 'r');
   const [program, ...args] = [...around, process.execPath, PROBE];
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe', descriptor ?? 'ignore'] });
+  const child = spawn(program, args, { cwd: '/', stdio: ['pipe', 'pipe', 'pipe', descriptor ?? 'ignore'] });
   const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
   if (descriptor !== undefined) closeSync(descriptor);
   let stderr = '';
@@ -74,7 +76,7 @@ export async function prove(around: readonly string[], pidns: string | undefined
     if (line === undefined) throw new Error(lastLines({ stdout: Buffer.alloc(0), stderr }) || 'the probe said nothing');
     const answer = JSON.parse(line) as ProbeAnswer;
     const truth = descendant(child.pid ?? 0, answer.pid);
-    return { ...answer, ...(truth === undefined ? {} : { truth }) };
+    return { ...answer, inNamespace: around.length > 0, ...(truth === undefined ? {} : { truth }) };
   } finally {
     child.stdin?.end();
     await Promise.race([ended, failed.catch(() => undefined)]);

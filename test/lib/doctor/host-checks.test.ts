@@ -17,7 +17,7 @@ const ours = (change: Partial<ModuleState> = {}): LoadedModule => ({ owner: 'mpu
 
 const RIGHT = { host: 4711, back: 1 };
 const NOBODY = { why: 'mpu.ko is not loaded' };
-const proofOf = (methods: Proof['methods']): Proof => ({ pid: 1, methods, truth: 4711 });
+const proofOf = (methods: Proof['methods']): Proof => ({ pid: 1, inNamespace: true, methods, truth: 4711 });
 
 /** A host by what is special about it. */
 async function host(kernel: string, change: Partial<HostContext> = {}, module: Partial<HostContext['module']> = {}): Promise<HostContext> {
@@ -86,7 +86,8 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   ['a translator that lies', await host('6.12.1', { proof: proofOf({ netlink: { host: 12, back: 1 } }) }), { proof: { verdict: 'fail', why: /PID 1 became 12, and is 4711/ } }],
   ['a translator that is not sure', await host('6.12.1', { proof: proofOf({ netlink: { host: 4711, back: 3 } }) }), { proof: { verdict: 'fail', why: /PID 1 became 4711, and that 3/ } }],
   ['a translator that knows nobody', await host('6.12.1', { proof: proofOf({ netlink: { host: 0, back: 0 } }) }), { proof: { verdict: 'fail', why: /is not known/ } }],
-  ['a system without user namespaces', await host('6.12.1', { proof: undefined, proofError: new Error('unshare: Operation not permitted') }), { proof: { verdict: 'warn', why: /Operation not permitted/, next: /sudo mpu doctor/ } }],
+  ['a system without user namespaces', await host('6.12.1', { ...byFile, proof: { pid: 7, inNamespace: false, methods: { nsfs: { host: 7, back: 7 } } } }), { proof: { verdict: 'warn', why: /the namespace file answers.*not proven/, next: /sudo mpu doctor/ } }],
+  ['a probe that does not run', await host('6.12.1', { proof: undefined, proofError: new Error('spawn EAGAIN') }), { proof: { verdict: 'fail', why: /EAGAIN/ } }],
   ['modules that cannot be read', await host('6.1.0', { moduleError: new Error('no xz') }), { 'module-files': { verdict: 'warn', why: /no xz/ } }],
 ];
 
