@@ -53,6 +53,13 @@ static u64 changed_at;
 /* nvidia.ko, from before the first callback until after the last; unless ftrace does not let go. */
 static struct module *attached;
 
+/* An entry of that module: looking up whose function one is takes longer than all the rest. */
+static unsigned long known_entry;
+
+/* The pages of this module's text. */
+static unsigned long own_text;
+static unsigned long own_text_size;
+
 /* ftrace has shut itself down and may go on calling into this module. */
 static bool stuck;
 
@@ -83,20 +90,32 @@ static long redirected_ioctl(struct file *file, unsigned int cmd, unsigned long 
 	return result;
 }
 
-/*
- * Whether the function at ip is what the kernel calls for an ioctl on file. Another module's
- * function of that name is not, nor is the driver's when a third module has put itself before it:
- * mpu_redirect_call() would then go in circles.
- */
-static bool is_entry(const struct file *file, const struct module *driver, unsigned long ip)
+/* Whether the function at ip is the driver's, and not another module's of the same name. */
+static bool is_driver(unsigned long ip)
 {
-	return file->f_op->owner == driver && ip - (unsigned long)entry_of(file) <= MOST_PROLOGUE;
+	const struct module *driver;
+
+	if (ip == READ_ONCE(known_entry))
+		return true;
+	driver = READ_ONCE(attached);
+	if (!driver || !within_module(ip, driver))
+		return false;
+	WRITE_ONCE(known_entry, ip);
+	return true;
+}
+
+/*
+ * Whether it is what the kernel calls for an ioctl on file. It is not when a third module has put
+ * itself before it: mpu_redirect_call() would then go in circles.
+ */
+static bool is_entry(const struct file *file, unsigned long ip)
+{
+	return ip - (unsigned long)entry_of(file) <= MOST_PROLOGUE;
 }
 
 static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			   struct mpu_ftrace_regs *regs)
 {
-	const struct module *driver;
 	const struct file *file;
 	unsigned int cmd;
 
@@ -105,16 +124,13 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 	cmd = mpu_ftrace_argument(regs, 1);
 	if (cmd != MPU_RM_IOCTL_CONTROL && cmd != MPU_RM_IOCTL_XFER)
 		return;
-	if (within_module(parent_ip, THIS_MODULE))
+	if (parent_ip - own_text < own_text_size)
 		return;
-	/* The driver is read later: it is there while calls are redirected. */
-	if (!(smp_load_acquire(&generation) & MPU_REDIRECT_ACTIVE))
-		return;
-	driver = READ_ONCE(attached);
-	if (!driver || !within_module(ip, driver))
+	/* What belongs to it is read later. */
+	if (!(smp_load_acquire(&generation) & MPU_REDIRECT_ACTIVE) || !is_driver(ip))
 		return;
 	file = (const struct file *)mpu_ftrace_argument(regs, 0);
-	if (!is_entry(file, driver, ip))
+	if (!is_entry(file, ip))
 		return;
 	this_cpu_inc(traffic.begun);
 	mpu_ftrace_redirect(regs, (unsigned long)redirected_ioctl);
@@ -181,12 +197,28 @@ void mpu_redirect_renew(void)
 	change(attached);
 }
 
+/* A module's text is whole pages of its own. */
+static void find_own_text(void)
+{
+	unsigned long start = (unsigned long)redirected_ioctl & PAGE_MASK;
+	unsigned long end = start + PAGE_SIZE;
+
+	while (within_module_core(start - 1, THIS_MODULE))
+		start -= PAGE_SIZE;
+	while (within_module_core(end, THIS_MODULE))
+		end += PAGE_SIZE;
+	own_text = start;
+	own_text_size = end - start;
+}
+
 int mpu_redirect_attach(struct module *driver)
 {
 	int err = stuck ? -ENODEV : trace_entries();
 
 	if (err)
 		return err;
+	find_own_text();
+	known_entry = 0;
 	attached = driver;
 	err = register_ftrace_function(&redirection);
 	if (err) {

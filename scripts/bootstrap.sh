@@ -56,6 +56,8 @@ test_packages=(
 	/usr/bin/aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
 	/usr/bin/sparse:sparse
 	/usr/bin/bc:bc
+	/usr/bin/bison:bison
+	/usr/bin/flex:flex
 	/usr/sbin/depmod:kmod
 	/usr/bin/cpio:cpio
 	/usr/bin/openssl:openssl
@@ -81,7 +83,7 @@ if apt-cache show docker-cli >/dev/null 2>&1; then
 	test_packages+=(/usr/bin/docker:docker-cli)
 fi
 # Their files lie where only the package manager knows.
-test_libraries=(libc6-dev-i386 libc6-dev-arm64-cross libclang-rt-dev)
+test_libraries=(libc6-dev-i386 libelf-dev libc6-dev-arm64-cross libclang-rt-dev)
 
 say() { printf 'mpu: %s\n' "$*" >&2; }
 

@@ -31,7 +31,6 @@
  *       MPU_A_FEATURES: __u32, bits of enum mpu_feature
  *       MPU_A_MAX_PIDS: __u32, most ids a request may carry
  *       MPU_A_INTERCEPT: __u32, enum mpu_intercept
- *       MPU_A_INTERCEPT_REASON: string, why it does not rewrite; only in the states that have one
  *       MPU_A_GENERATION: __u64, differs after every load of the module and every change in
  *         whether it rewrites; only equality means anything
  *       MPU_A_COUNTERS: nested, only for callers in the initial PID namespace
@@ -41,6 +40,7 @@
  *         MPU_A_COUNTER_REWRITTEN: __u64, answers of the driver put right since the load
  *         MPU_A_COUNTER_UNTOUCHED: __u64, answers with PIDs in them that were left as they were
  *         MPU_A_COUNTER_IN_FLIGHT: __u64, calls to the driver that are being looked after now
+ *       MPU_A_INTERCEPT_REASON: string, why it does not rewrite; only in the states that have one
  *
  *   MPU_CMD_SET: changes what the module does
  *     request

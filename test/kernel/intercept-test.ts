@@ -16,6 +16,8 @@ const run = promisify(execFile);
 
 /** Fewer cases than this and the guest's list has been cut by mistake. */
 const FEWEST_CASES = 11;
+/** How often interception is switched, and the module loaded, under load; MPU_TEST_ROUNDS for more. */
+const ROUNDS = Number(process.env.MPU_TEST_ROUNDS ?? 20);
 /** Milliseconds for one kernel, a slow download included. */
 const LIMIT = 1_500_000;
 /** Seconds for the guest. */
@@ -49,7 +51,10 @@ async function buildObservers(directory: string): Promise<Record<string, string>
 }
 
 /** What the guest needs for interception; returns its initramfs and what the builds complained about. */
-export async function buildInterception(kernel: Kernel): Promise<{ initramfs: string; warnings: string[] }> {
+export async function buildInterception(
+  kernel: Kernel,
+  further: Readonly<Record<string, string>> = {},
+): Promise<{ initramfs: string; warnings: string[] }> {
   const module = await buildModule(kernel);
   const livepatch = await buildModule(kernel, [], LIVEPATCH);
   const frontend = await buildDriver(kernel, 'frontend');
@@ -58,6 +63,7 @@ export async function buildInterception(kernel: Kernel): Promise<{ initramfs: st
     'nvidia-frontend.ko': frontend.path,
     'nvidia-unlocked.ko': unlocked.path,
     'livepatch_nvidia.ko': livepatch.path,
+    ...further,
     ...(await buildObservers(join(packageRoot, 'build', 'qemu', kernel.release, 'observers'))),
   });
   return { initramfs, warnings: [module, livepatch, frontend, unlocked].flatMap(({ warnings }) => warnings) };
@@ -71,7 +77,7 @@ export async function testInterception(series: Series): Promise<void> {
     const kernel = await kernelOf(series);
     const { initramfs, warnings } = await buildInterception(kernel);
     test.same(warnings, [], `builds without warnings for ${kernel.release}`);
-    const result = await runGuest(kernel, initramfs, { mode: 'intercept', timeout: GUEST_S });
+    const result = await runGuest(kernel, initramfs, { mode: 'intercept', argument: ROUNDS, timeout: GUEST_S });
     for (const { name, ok } of result.cases) test.ok(ok, name);
     test.ok(result.cases.length >= FEWEST_CASES, 'the guest ran all its cases');
     if (!test.ok(result.finished, 'the guest ended by its own will')) test.comment(result.ending);

@@ -30,9 +30,9 @@ export interface GuestResult {
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench' | 'intercept' | 'bench-intercept';
-  /** A number for that mode, with a default of its own. */
-  rounds?: number;
+  mode?: 'test' | 'bench' | 'intercept' | 'bench-intercept' | 'planted';
+  /** What that mode takes: a number of rounds, or a mistake. */
+  argument?: string | number;
   /**
    * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. Or
    * one CPU whose clock counts instructions, a nanosecond each, whatever else this machine does.
@@ -86,8 +86,8 @@ const CPUS = {
 
 async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
   const machine = MACHINES[kernel.architecture];
-  const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, rounds } = options;
-  const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode} ${rounds ?? ''}`;
+  const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, argument } = options;
+  const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode} ${argument ?? ''}`;
   // A guest does not outlive the test that runs it, however that ends.
   const qemu = spawn(
     'setpriv',

@@ -49,6 +49,9 @@ export type Series = (typeof SERIES)[number];
 const DEBIAN_ARCHITECTURE: Record<Architecture, string> = { x86_64: 'amd64', aarch64: 'arm64' };
 const root = join(packageRoot, '.cache', 'kernels');
 
+/** Where kernels are kept. */
+export const kernelCache = root;
+
 /** The wanted suites on the Debian mirrors that this system's apt is configured to use. */
 export function kernelSources(system: AptSource[], suites: Suites): AptSource[] {
   const main = debianMirrors(system).find((source) => source.suites.some((suite) => !suite.includes('-')));
@@ -63,8 +66,11 @@ export function kernelSources(system: AptSource[], suites: Suites): AptSource[] 
   ].filter((source) => source.suites.length > 0);
 }
 
-// Its indexes are kept, so that fetching the next kernel need not load them again. Call it under the lock.
-async function openApt(suites: Suites, architecture: Architecture): Promise<PrivateApt> {
+/**
+ * Debian's packages for an architecture. The indexes are kept, so that fetching the next kernel need not load them again;
+ * call it under a lock.
+ */
+export async function openApt(suites: Suites, architecture: Architecture): Promise<PrivateApt> {
   const directory = join(root, 'apt', `${architecture}-${[...suites.main, ...suites.security].join('-')}`);
   const sources = kernelSources(await readSystemSources(), suites);
   const { apt, complaints } = await PrivateApt.open(directory, sources);
@@ -83,7 +89,7 @@ async function openApt(suites: Suites, architecture: Architecture): Promise<Priv
 }
 
 /** Unpacks the newest version of each package. */
-async function unpackNewest(apt: PrivateApt, names: string[], target: string): Promise<void> {
+export async function unpackNewest(apt: PrivateApt, names: string[], target: string): Promise<void> {
   const versions = await apt.versions(names);
   for (const name of names) {
     const newest = versions.find((candidate) => candidate.name === name);

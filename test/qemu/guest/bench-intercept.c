@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 400, SAMPLES = 5, CLIENTS = 100 };
+enum { ROUNDS = 100, SAMPLES = 60, CLIENTS = 100 };
 
 static struct gpu_client gpu;
 static uint32_t params[3812 / 4];

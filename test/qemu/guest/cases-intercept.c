@@ -284,4 +284,5 @@ void intercept_run(int rounds)
 	run("with a live patch", case_livepatch, 60);
 	switch_run(run);
 	run("the kernel log is clean", case_log, 30);
+	kernel_leaks_run();
 }

@@ -43,6 +43,12 @@ void case_reload_under_load(void);
 void kernel_log_start(void);
 /* No alarm since the start. Returns how many lines the module wrote. */
 uint32_t kernel_log_check(void);
+
+/* Runs a case that fails when memory was lost, where the kernel can tell. */
+void kernel_leaks_run(void);
+
+/* With a debug kernel alone: makes one mistake of test/kernel/planted, and looks for leaks. */
+void planted_run(const char *mistake);
 void case_kernel_log(void);
 
 /* cases-preload.c: what libmpu.so asks with, and libmpu-client */

@@ -127,6 +127,7 @@ static void run_cases(void)
 	report_run("libmpu.so's client without the module", case_preload_without, 30);
 	report_run("libmpu-client without the module", case_client_without, 30);
 	report_run("the kernel log: one line a load, nothing else", case_kernel_log, 30);
+	kernel_leaks_run();
 }
 
 int main(int argc, char **argv)
@@ -150,6 +151,8 @@ int main(int argc, char **argv)
 		bench_run();
 	else if (argc > 1 && strcmp(argv[1], "bench-intercept") == 0)
 		bench_intercept_run();
+	else if (argc > 2 && strcmp(argv[1], "planted") == 0)
+		planted_run(argv[2]);
 	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
 		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
 	else

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** `npm run test:debug-kernel`: all cases of the guests on a kernel with every checker, after planted mistakes were found. */
+import { buildInterception } from '../kernel/intercept-test.js';
+import { debugKernel } from './debug-kernel.js';
+import { buildModule, type ModuleSource } from './build.js';
+import { runGuest, type GuestOptions, type GuestResult } from './guest.js';
+
+const PLANTED: ModuleSource = { name: 'planted', directories: { '.': 'test/kernel/planted' } };
+
+/** What each mistake is to be answered with. */
+const MISTAKES: Record<string, RegExp> = {
+  'use-after-free': /BUG: KASAN: (slab-)?use-after-free/,
+  'lock-order': /possible circular locking dependency/,
+  sleep: /scheduling while atomic|sleeping function called from invalid context/,
+  leak: /lost no memory: .*unreferenced object/,
+};
+
+/** Seconds: every instruction is checked, in an emulation. */
+const TIMEOUT_S = 3_600;
+const MEMORY_MIB = 3_072;
+
+const kernel = await debugKernel();
+const planted = await buildModule(kernel, [], PLANTED);
+const { initramfs } = await buildInterception(kernel, { 'planted.ko': planted.path });
+
+async function guest(options: GuestOptions): Promise<GuestResult & { console: string }> {
+  const lines: string[] = [];
+  const result = await runGuest(kernel, initramfs, {
+    timeout: TIMEOUT_S,
+    memory: MEMORY_MIB,
+    ...options,
+    onLine: (line) => lines.push(line),
+  });
+  return { ...result, console: lines.join('\n') };
+}
+
+const report = (ok: boolean, name: string, detail = ''): void => {
+  if (!ok) process.exitCode = 1;
+  process.stdout.write(`${ok ? 'ok' : 'not ok'} - ${name}${detail === '' ? '' : `\n${detail}`}\n`);
+};
+
+for (const [mistake, finding] of Object.entries(MISTAKES)) {
+  const { console } = await guest({ mode: 'planted', argument: mistake });
+  report(finding.test(console), `a planted mistake is found: ${mistake}`);
+}
+for (const [mode, argument] of [['test', ''], ['intercept', 20]] as const) {
+  const { cases, finished, ending } = await guest({ mode, argument });
+  for (const { name, ok } of cases) report(ok, `${mode}: ${name}`);
+  report(finished, `${mode}: the guest ended by its own will`, finished ? '' : ending);
+}
