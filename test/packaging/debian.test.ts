@@ -36,10 +36,16 @@ await t.test('Debian packages', { skip, timeout: 1_200_000 }, async (t) => {
     await check('sh', ['-euc', build], { cwd: scratch });
     await check('dpkg-buildpackage', ['--build=any', '-us', '-uc', '-d', '-aarm64'], { cwd: join(scratch, 'source') });
     const built = (await readdir(scratch)).filter((name) => name.endsWith('.deb')).sort();
-    t.same(built, [`mpu-dkms_${version}-1_all.deb`, `mpu_${version}-1_amd64.deb`, `mpu_${version}-1_arm64.deb`]);
+    t.same(built, [`libmpu-client-dev_${version}-1_amd64.deb`, `libmpu-client-dev_${version}-1_arm64.deb`, `mpu-dkms_${version}-1_all.deb`, `mpu_${version}-1_amd64.deb`, `mpu_${version}-1_arm64.deb`]);
     const arm = await check('dpkg-deb', ['--contents', join(scratch, `mpu_${version}-1_arm64.deb`)]);
     t.match(arm, 'linux-arm64-glibc/mpu.node');
     t.notMatch(arm, 'linux-x64');
+    const unpacked = join(scratch, 'client');
+    await check('dpkg-deb', ['--extract', join(scratch, `libmpu-client-dev_${version}-1_amd64.deb`), unpacked]);
+    await writeFile(join(scratch, 'own.c'), '#include <mpu-client.h>\nint main(void) { return mpu_client_host_pid() == 0; }\n');
+    const flags = (await check('sh', ['-c', `grep -E '^(Libs|Version)' "$0"/usr/lib/x86_64-linux-gnu/pkgconfig/mpu-client.pc`, unpacked])).trim();
+    t.match(flags, version);
+    await check('gcc', ['-I', join(unpacked, 'usr/include'), '-o', join(scratch, 'own'), join(scratch, 'own.c'), `-L${join(unpacked, 'usr/lib/x86_64-linux-gnu')}`, '-lmpu-client']);
   });
 
   await t.test('on Debian', { timeout: 600_000 }, async (t) => {
