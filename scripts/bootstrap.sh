@@ -53,6 +53,7 @@ test_packages=(
 	/usr/bin/openssl:openssl
 	/usr/bin/perl:perl
 	/usr/bin/xz:xz-utils
+	/usr/bin/zstd:zstd
 	/usr/bin/git:git
 	/usr/bin/go:golang-go
 	/usr/bin/systemd-analyze:systemd

@@ -5,14 +5,23 @@ import { Command, CommanderError, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
 import { registerCdi } from './commands/cdi.js';
 import { registerDemo } from './commands/demo.js';
+import { registerEject } from './commands/eject.js';
 import { registerInject } from './commands/inject.js';
+import { registerInspect } from './commands/inspect.js';
 import { registerModule } from './commands/module.js';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
 import { Output } from './lib/output.js';
 import { version } from './lib/version.js';
 
 /** Every command, in the order of the help. */
-const COMMANDS: readonly RegisterCommand[] = [registerInject, registerCdi, registerModule, registerDemo];
+const COMMANDS: readonly RegisterCommand[] = [
+  registerInject,
+  registerEject,
+  registerInspect,
+  registerCdi,
+  registerModule,
+  registerDemo,
+];
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());

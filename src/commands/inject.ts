@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu inject`: put libmpu.so into an image. */
-import { Option } from 'commander';
-import { ExitCode, MpuError } from '../lib/errors.js';
 import { inject } from '../lib/inject.js';
-import type { EngineName, InjectOptions, InjectResult } from '../lib/inject-types.js';
+import type { InjectResult } from '../lib/inject-types.js';
 import type { Output } from '../lib/output.js';
 import type { RegisterCommand } from './command.js';
-
-interface Flags {
-  engine?: EngineName;
-  tag?: string;
-  force?: boolean;
-  libraryDir?: string;
-}
+import { IMAGE_NAMES, formatSize, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
 
 const DESCRIPTION = `Make an image in which every program sees its own GPU processes.
 
 The new image is the old one with one layer more: libmpu.so, and the line in
 /etc/ld.so.preload that loads it. A preload file that is there is kept and
-extended. The source image is never changed, and injecting an injected image
-does nothing.`;
+extended. An image that is built on musl, or that was not read, gets LD_PRELOAD
+in its Env instead. The source image is never changed, and injecting an
+injected image does nothing.`;
 
 const EXAMPLES = `
-<image> is
-  NAME[:TAG] or an id   an image of docker or podman, whichever has it
-  oci:DIR[:TAG]         an image in an OCI layout directory; every platform in it
+${IMAGE_NAMES}; the new one
+                        goes to an archive of its own, FILE with -mpu
 
 If the new name is taken: an image that mpu made is replaced when the source or
 the library has changed since, any other image only with --force.
@@ -34,29 +26,11 @@ Examples:
   mpu inject team/train:7 --tag team/train:7-gpu
   mpu inject --engine podman localhost/app
   mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...
+  mpu inject docker-archive:train.tar && docker load --input train-mpu.tar
 
 Exit codes: 0 done, or nothing to do; 1 failed; 2 usage; 3 no container engine,
 or it does not run; 4 permission denied.
 `;
-
-/** SOURCE_DATE_EPOCH as reproducible-builds.org defines it, in seconds; undefined when it is not set. */
-function sourceDateEpoch(env: NodeJS.ProcessEnv): number | undefined {
-  const text = env.SOURCE_DATE_EPOCH;
-  if (text === undefined || text === '') return undefined;
-  // tar-stream writes no larger time stamps (11 octal digits).
-  if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw new MpuError({
-    code: 'usage',
-    what: 'cannot use SOURCE_DATE_EPOCH',
-    why: `${JSON.stringify(text)} is no number of seconds since 1970`,
-    next: 'unset SOURCE_DATE_EPOCH',
-    exitCode: ExitCode.usage,
-  });
-}
-
-function formatSize(bytes: number): string {
-  return bytes < 1024 ? `${bytes} bytes` : `${(bytes / 1024).toFixed(1)} KiB`;
-}
 
 const HEADLINES: Record<InjectResult['outcome'], (result: InjectResult) => string> = {
   created: ({ source }) => `made from ${source}`,
@@ -69,9 +43,10 @@ function describe(result: InjectResult, output: Output): string {
   const lines = [
     output.style('bold', result.image),
     `  ${HEADLINES[result.outcome](result)}`,
-    `  ${result.store === 'oci' ? 'digest:   ' : 'id:       '} ${result.digest}`,
+    `  ${hasId(result) ? 'id:       ' : 'digest:   '} ${result.digest}`,
     `  added:     ${result.sizeAdded === 0 ? 'nothing' : `${formatSize(result.sizeAdded)}, in one layer`}`,
     `  platforms: ${result.platforms.join(', ')}`,
+    `  loaded by: ${result.loadedBy.join(', ')}`,
   ];
   if (result.skippedPlatforms.length > 0) lines.push(`  left as is: ${result.skippedPlatforms.join(', ')}`);
   return lines.join('\n');
@@ -84,36 +59,15 @@ export const registerInject: RegisterCommand = (program, run) => {
     .summary('put libmpu.so into an image')
     .description(DESCRIPTION)
     .argument('<image>', 'image to start from')
-    .addOption(
-      new Option('-e, --engine <name>', 'engine that has the image').choices(['docker', 'podman']).env('MPU_ENGINE'),
-    )
-    .addOption(
-      new Option('-t, --tag <name>', 'name of the new image (default: the name of <image> with -mpu)').env('MPU_TAG'),
-    )
-    .addOption(new Option('-f, --force', 'replace an image of that name that mpu did not make').env('MPU_FORCE'))
-    .addOption(
-      new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env(
-        'MPU_LIBRARY_DIR',
-      ),
-    )
+    .addOption(imageOption.engine())
+    .addOption(imageOption.tag('the name of <image> with -mpu'))
+    .addOption(imageOption.output())
+    .addOption(imageOption.readLayers())
+    .addOption(imageOption.force())
+    .addOption(imageOption.libraryDir())
     .addHelpText('after', EXAMPLES)
-    .action(async (image: string, flags: Flags) => {
-      const timestamp = sourceDateEpoch(process.env);
-      const options: InjectOptions = {
-        signal: run.signal,
-        onProgress: (line) => {
-          run.output.progress(line);
-        },
-        onNotice: (line) => {
-          run.output.note(line);
-        },
-        ...(flags.engine === undefined ? {} : { engine: flags.engine }),
-        ...(flags.tag === undefined ? {} : { tag: flags.tag }),
-        ...(flags.force === undefined ? {} : { force: flags.force }),
-        ...(flags.libraryDir === undefined ? {} : { libraryDirectory: flags.libraryDir }),
-        ...(timestamp === undefined ? {} : { timestamp }),
-      };
-      const result = await inject(image, options);
+    .action(async (image: string, flags: ImageFlags) => {
+      const result = await inject(image, imageOptions(flags, run));
       run.output.result(describe(result, run.output), result);
     });
 };

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What goes into an injection and what comes out of it. */
 
+import type { StoreKind } from './oci/image-store.js';
+
 /** A container engine whose images can be injected. */
 export type EngineName = 'docker' | 'podman';
+
+/** Whether the layers of an image are read, to find out what is in it. */
+export type ReadLayers =
+  /** Those that lie on this machine are. */
+  | 'auto'
+  /** Those of a registry are downloaded. */
+  | 'always'
+  /** The library is then loaded by LD_PRELOAD in the image's Env, which needs to know nothing. */
+  | 'never';
 
 /** How to inject; everything is optional. */
 export interface InjectOptions {
@@ -10,6 +21,10 @@ export interface InjectOptions {
   engine?: EngineName;
   /** Name of the new image: `NAME[:TAG]` in an engine, `TAG` in an OCI layout. Default: the source's, with `-mpu`. */
   tag?: string;
+  /** Archive that the new image goes to; default: `NAME-mpu.tar` beside the source. Only for archives. */
+  output?: string;
+  /** Default `auto`. Images in engines are always looked at. */
+  readLayers?: ReadLayers;
   /** Replace an image of that name even if it was not made by mpu. Default false. */
   force?: boolean;
   /** Where the built libraries are, `DIR/ARCHITECTURE/libmpu.so`. Default: those of this package. */
@@ -42,8 +57,8 @@ export interface InjectResult {
   image: string;
   /** What it was made from. */
   source: string;
-  store: EngineName | 'oci';
-  /** Image id in an engine; digest of the manifest or index in an OCI layout. */
+  store: EngineName | StoreKind;
+  /** Image id in an engine and a docker archive; otherwise the digest of the manifest or index. */
   digest: string;
   /** Bytes of the layer that was added; 0 when none was. */
   sizeAdded: number;
@@ -51,6 +66,8 @@ export interface InjectResult {
   platforms: string[];
   /** Platforms of a multi-platform image that were left as they are, for want of a library. */
   skippedPlatforms: string[];
+  /** What loads the library: `/etc/ld.so.preload`, `LD_PRELOAD` or, in an image of several platforms, both. */
+  loadedBy: string[];
 }
 
 /** Labels of an injected image. */

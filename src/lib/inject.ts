@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting libmpu.so into an image. */
 import { injectEngineImage } from './engine/inject-engine-image.js';
-import { ExitCode, MpuError } from './errors.js';
 import type { InjectOptions, InjectResult } from './inject-types.js';
-import { injectLayout } from './oci/inject-layout.js';
+import { injectImage } from './oci/inject-image.js';
+import { openStore } from './oci/open-store.js';
 import { parseImageReference } from './reference.js';
+import { checkOptions } from './target-errors.js';
 
 /**
  * Makes a new image out of `image`, with one layer more: libmpu.so, and its line in /etc/ld.so.preload.
- * `image` is `NAME[:TAG]` or an id in docker or podman, or `oci:DIR[:TAG]`. An image that has the
- * library already is left alone. The source never changes. Rejects with an {@link MpuError}; nothing is
- * left behind then.
+ * `image` is `NAME[:TAG]` or an id in docker or podman, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or
+ * `docker-archive:FILE[:NAME:TAG]`. An image that has the library already is left alone. The source never
+ * changes. Rejects with an {@link MpuError}; nothing is left behind then.
  */
 export async function inject(image: string, options: InjectOptions = {}): Promise<InjectResult> {
   const reference = parseImageReference(image);
+  checkOptions(reference, options);
   if (reference.kind === 'engine') return injectEngineImage(reference, options);
-  if (options.engine !== undefined) {
-    throw new MpuError({
-      code: 'usage',
-      what: `cannot take ${image} from ${options.engine}`,
-      why: 'an OCI layout is a directory, in no engine',
-      next: `mpu inject ${image}`,
-      exitCode: ExitCode.usage,
-    });
-  }
-  return injectLayout(reference, options);
+  return injectImage(await openStore(reference, options), options);
 }

@@ -4,16 +4,28 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 
+/** Who owns a directory, and who may do what in it. */
+export interface Attributes {
+  /** Permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** What directories have that nothing else is said of. */
+export const DEFAULT_ATTRIBUTES: Attributes = { mode: 0o755, uid: 0, gid: 0 };
+
 /** One thing in a layer. Paths are relative to the root, without a leading or trailing slash. */
 export type LayerEntry =
-  | { type: 'directory'; path: string }
+  | { type: 'directory'; path: string; attributes?: Attributes }
   | { type: 'file'; path: string; data: Buffer }
   | { type: 'symlink'; path: string; target: string };
 
 const byPath = (a: LayerEntry, b: LayerEntry): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 
 /**
- * A tar archive of the entries, sorted by path, owned by root, directories 0755 and files 0644.
+ * A tar archive of the entries, sorted by path, owned by root, files 0644, and directories as {@link DEFAULT_ATTRIBUTES}
+ * say where they have no attributes of their own.
  * `mtime` is in seconds since 1970.
  */
 export async function packLayer(entries: readonly LayerEntry[], mtime: number): Promise<Buffer> {
@@ -23,7 +35,7 @@ export async function packLayer(entries: readonly LayerEntry[], mtime: number): 
     const common = { uid: 0, gid: 0, mtime: new Date(mtime * 1000) };
     switch (entry.type) {
       case 'directory':
-        archive.entry({ ...common, name: `${entry.path}/`, type: 'directory', mode: 0o755 });
+        archive.entry({ ...common, name: `${entry.path}/`, type: 'directory', ...(entry.attributes ?? DEFAULT_ATTRIBUTES) });
         break;
       case 'file':
         archive.entry({ ...common, name: entry.path, type: 'file', mode: 0o644, size: entry.data.length }, entry.data);

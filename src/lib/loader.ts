@@ -33,3 +33,16 @@ export function readsPreloadFile(loader: Buffer): boolean {
 export function libraryDirectory(loader: Buffer): LibraryDirectory | undefined {
   return LIBRARY_DIRECTORIES.find((directory) => loader.includes(`${directory}\0`));
 }
+
+/** What decides how a dynamic loader is made to load the library. */
+export interface LoaderFacts {
+  /** See {@link readsPreloadFile}. */
+  readsPreloadFile: boolean;
+  /** See {@link libraryDirectory}. */
+  libraryDirectory: LibraryDirectory | undefined;
+}
+
+/** The facts about a dynamic loader. */
+export function loaderFacts(loader: Buffer): LoaderFacts {
+  return { readsPreloadFile: readsPreloadFile(loader), libraryDirectory: libraryDirectory(loader) };
+}

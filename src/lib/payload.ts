@@ -131,6 +131,21 @@ export function libraryEntries(places: LibraryPlaces, libraries: Libraries): Lay
   return entries;
 }
 
+/**
+ * The libraries for images in which LD_PRELOAD names them, and of which nothing else is known. musl takes
+ * `$LIB` for a directory of that name, so there is one; scripts that expand it to nothing find a library, too.
+ * `lib` is taken for 64-bit, as on Arch and Wolfi.
+ */
+export function variableEntries(architecture: Architecture, libraries: Libraries): LayerEntry[] {
+  const root = LIBRARY_ROOT.slice(1);
+  const directory = TRIPLET_DIRECTORIES[architecture];
+  return [
+    ...libraryEntries(libraryPlaces(architecture, 'lib'), libraries),
+    { type: 'symlink', path: `${root}/$LIB`, target: directory },
+    { type: 'symlink', path: `${root}/libmpu.so`, target: `${directory}/libmpu.so` },
+  ];
+}
+
 /** One of the libraries that {@link loadLibraries} read. */
 export function libraryOf(libraries: Libraries, architecture: LibraryArchitecture): Buffer {
   const data = libraries[architecture];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** The contents of /etc/ld.so.preload. */
+/** The two places that name libraries to preload: /etc/ld.so.preload and the variable LD_PRELOAD. */
 
 /** The file from which glibc's dynamic loader takes libraries to load into every program. */
 export const PRELOAD_FILE = '/etc/ld.so.preload';
@@ -32,4 +32,58 @@ export function addPreloadEntry(existing: Buffer | undefined): Buffer {
   if (preloadEntries(content).includes(PRELOAD_ENTRY)) return Buffer.from(content, 'latin1');
   const separator = content === '' || content.endsWith('\n') ? '' : '\n';
   return Buffer.from(`${content}${separator}${PRELOAD_ENTRY}\n`, 'latin1');
+}
+
+/**
+ * A preload file without mpu's entry, however often it is there; undefined when nothing else is left.
+ * Everything else stays, byte for byte.
+ */
+export function removePreloadEntry(existing: Buffer): Buffer | undefined {
+  const lines = existing.toString('latin1').split(/(?<=\n)/);
+  const kept = lines.map((line) => {
+    const comment = line.indexOf('#');
+    const [head, tail] = comment === -1 ? [line, ''] : [line.slice(0, comment), line.slice(comment)];
+    if (!preloadEntries(head).includes(PRELOAD_ENTRY)) return line;
+    const rest = head.split(/([\s:]+)/).filter((part) => part !== PRELOAD_ENTRY).join('');
+    return rest.trim() === '' && tail === '' ? '' : rest + tail;
+  });
+  const content = kept.join('');
+  return content.trim() === '' ? undefined : Buffer.from(content, 'latin1');
+}
+
+/** Variable from which glibc's and musl's dynamic loaders take libraries to preload. */
+export const PRELOAD_VARIABLE = 'LD_PRELOAD';
+
+/** The value of {@link PRELOAD_VARIABLE} in an image's environment (`NAME=value` each); undefined when it is not set. */
+export function preloadVariable(environment: readonly string[]): string | undefined {
+  const entries = environment.filter((entry) => entry.startsWith(`${PRELOAD_VARIABLE}=`));
+  return entries.at(-1)?.slice(PRELOAD_VARIABLE.length + 1);
+}
+
+/** An environment with `value` for {@link PRELOAD_VARIABLE}, without it for an empty one; all else stays in its place. */
+function setPreloadVariable(environment: readonly string[], value: string): string[] {
+  const isOther = (entry: string): boolean => !entry.startsWith(`${PRELOAD_VARIABLE}=`);
+  if (value === '') return environment.filter(isOther);
+  const entry = `${PRELOAD_VARIABLE}=${value}`;
+  if (environment.every(isOther)) return [...environment, entry];
+  return environment.map((other) => (isOther(other) ? other : entry));
+}
+
+/** Whether mpu's library is preloaded in an environment. */
+export function hasPreloadVariable(environment: readonly string[]): boolean {
+  return preloadEntries(preloadVariable(environment) ?? '').includes(PRELOAD_ENTRY);
+}
+
+/** An environment in which mpu's library is preloaded, after those that are. */
+export function addPreloadVariable(environment: readonly string[]): readonly string[] {
+  if (hasPreloadVariable(environment)) return environment;
+  const value = preloadVariable(environment) ?? '';
+  return setPreloadVariable(environment, value === '' ? PRELOAD_ENTRY : `${value}:${PRELOAD_ENTRY}`);
+}
+
+/** An environment in which mpu's library is not preloaded. */
+export function removePreloadVariable(environment: readonly string[]): readonly string[] {
+  if (!hasPreloadVariable(environment)) return environment;
+  const others = preloadEntries(preloadVariable(environment) ?? '').filter((entry) => entry !== PRELOAD_ENTRY);
+  return setPreloadVariable(environment, others.join(':'));
 }

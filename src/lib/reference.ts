@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Names of images. */
+import { join, parse } from 'node:path';
 import { ExitCode, MpuError } from './errors.js';
+import type { TargetRequest } from './oci/image-store.js';
 
 /** An image in a container engine's store. */
 export interface EngineReference {
@@ -21,11 +23,32 @@ export interface LayoutReference {
   tag: string | undefined;
 }
 
-/** What `mpu inject` takes. */
-export type ImageReference = EngineReference | LayoutReference;
+/** An image in a tar archive: of an OCI layout, or as `docker save` makes it. */
+export interface ArchiveReference {
+  kind: 'oci-archive' | 'docker-archive';
+  text: string;
+  file: string;
+  /** Tag in an OCI layout, `NAME:TAG` in a docker archive. */
+  tag: string | undefined;
+}
 
-/** Suffix of the tag that a new image gets. */
+/** An image outside of container engines. */
+export type StoredReference = LayoutReference | ArchiveReference;
+
+/** What `mpu inject` takes. */
+export type ImageReference = EngineReference | StoredReference;
+
+/** Suffix of the tag that an injected image gets. */
 export const TAG_SUFFIX = '-mpu';
+/** Suffix of the tag that an image gets from which mpu was removed, if its tag does not say that it had it. */
+const EJECTED_SUFFIX = '-no-mpu';
+
+/** The tag of the image that is made of the one with the tag `current`. */
+export function defaultTag(current: string, verb: 'inject' | 'eject'): string {
+  if (verb === 'inject') return `${current}${TAG_SUFFIX}`;
+  const isMarked = current.endsWith(TAG_SUFFIX) && current !== TAG_SUFFIX;
+  return isMarked ? current.slice(0, -TAG_SUFFIX.length) : `${current}${EJECTED_SUFFIX}`;
+}
 
 /** Tags of container images (distribution's reference grammar). */
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -36,7 +59,7 @@ const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 /** Values of org.opencontainers.image.ref.name (image-spec, annotations). */
 const LAYOUT_TAG = /^[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*$/;
 /** Transports of skopeo and others. `docker:TAG` without slashes is an image called docker. */
-const OTHER_TRANSPORT = /^(docker:\/\/|docker-archive:|docker-daemon:|oci-archive:|containers-storage:)/;
+const OTHER_TRANSPORT = /^(docker:\/\/|docker-daemon:|containers-storage:)/;
 
 function invalid(text: string, why: string, next: string): MpuError {
   return new MpuError({
@@ -48,11 +71,14 @@ function invalid(text: string, why: string, next: string): MpuError {
   });
 }
 
+/** The parts of `TRANSPORT:PATH[:TAG]`. */
+function parseStored(text: string): { path: string; tag: string | undefined } {
+  const [, path = '', tag] = /^[a-z-]+:([^:]*)(?::([^]*))?$/.exec(text) ?? [];
+  return { path, tag };
+}
+
 function parseLayoutReference(text: string): LayoutReference {
-  const rest = text.slice('oci:'.length);
-  const colon = rest.indexOf(':');
-  const directory = colon === -1 ? rest : rest.slice(0, colon);
-  const tag = colon === -1 ? undefined : rest.slice(colon + 1);
+  const { path: directory, tag } = parseStored(text);
   if (directory === '') throw invalid(text, 'the directory is missing', 'name it: oci:DIR:TAG');
   if (tag !== undefined && !LAYOUT_TAG.test(tag)) {
     throw invalid(text, `${JSON.stringify(tag)} is no tag of an OCI layout`, 'name one of its tags: oci:DIR:TAG');
@@ -60,17 +86,30 @@ function parseLayoutReference(text: string): LayoutReference {
   return { kind: 'oci', text, directory, tag };
 }
 
+function parseArchiveReference(text: string, kind: ArchiveReference['kind']): ArchiveReference {
+  const { path: file, tag } = parseStored(text);
+  if (file === '') throw invalid(text, 'the file is missing', `name it: ${kind}:FILE`);
+  const isTag = tag === undefined || (kind === 'oci-archive' ? LAYOUT_TAG : ENGINE_REFERENCE).test(tag);
+  if (!isTag) {
+    const form = kind === 'oci-archive' ? 'TAG' : 'NAME:TAG';
+    throw invalid(text, `${JSON.stringify(tag)} is no name of an image in an archive`, `write it ${kind}:FILE:${form}`);
+  }
+  return { kind, text, file, tag };
+}
+
 /**
- * Parses what a user calls an image: a name or id known to a container engine, or `oci:DIR[:TAG]`,
- * where DIR has no colon. Throws an {@link MpuError} (exit code 2) for anything else.
+ * Parses what a user calls an image: a name or id known to a container engine, `oci:DIR[:TAG]`,
+ * `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME:TAG]`, where DIR and FILE have no colon. Throws an {@link MpuError} (exit code 2) for anything else.
  */
 export function parseImageReference(text: string): ImageReference {
   if (text.startsWith('oci:')) return parseLayoutReference(text);
+  if (text.startsWith('oci-archive:')) return parseArchiveReference(text, 'oci-archive');
+  if (text.startsWith('docker-archive:')) return parseArchiveReference(text, 'docker-archive');
   const transport = OTHER_TRANSPORT.exec(text)?.[1];
   if (transport !== undefined) {
     throw invalid(
       text,
-      `images are taken from docker, podman or an OCI layout, not from ${transport}`,
+      `images are taken from docker, podman, an OCI layout or an archive, not from ${transport}`,
       `skopeo copy ${text} oci:DIR:TAG && mpu inject oci:DIR:TAG`,
     );
   }
@@ -82,6 +121,19 @@ export function parseImageReference(text: string): ImageReference {
   return { kind: 'engine', text, name, tag, digest };
 }
 
+/** The same for what only takes images outside of container engines. */
+export function storedReference(text: string, verb: string): StoredReference {
+  const reference = parseImageReference(text);
+  if (reference.kind !== 'engine') return reference;
+  throw new MpuError({
+    code: 'engine-unsupported',
+    what: `cannot ${verb} ${text}`,
+    why: `images in docker and podman are not handled by mpu ${verb}`,
+    next: `docker save --output FILE ${text} && mpu ${verb} docker-archive:FILE`,
+    exitCode: ExitCode.usage,
+  });
+}
+
 /** A full name in the form in which two names of the same image are equal: the defaults of docker and podman removed. */
 export function canonicalName(name: string): string {
   const slash = name.lastIndexOf('/');
@@ -90,43 +142,59 @@ export function canonicalName(name: string): string {
 }
 
 /**
- * The name for the new image of an engine: `wanted` (`NAME[:TAG]`, as for `docker build --tag`), else the
- * source's with {@link TAG_SUFFIX}. `known` is the source's full name in the engine, undefined when it was
- * given by id or digest.
+ * The name for the new image of an engine or a docker archive: what the user wants (`NAME[:TAG]`, as for
+ * `docker build --tag`), else `known`, the source's full name, with the {@link defaultTag}. Undefined when
+ * the source has no single name. `text` is what the user called it.
  */
-export function engineTarget(source: EngineReference, known: string | undefined, wanted: string | undefined): string {
+export function newName(text: string, known: string | undefined, { tag: wanted, verb }: TargetRequest): string | undefined {
+  const next = `mpu ${verb} ${text} --tag NAME:TAG`;
   if (wanted !== undefined) {
     const parsed = parseImageReference(wanted);
     if (parsed.kind !== 'engine' || parsed.digest !== undefined || IMAGE_ID.test(wanted)) {
-      throw invalid(wanted, 'the new image needs a name and a tag', `mpu inject ${source.text} --tag NAME:TAG`);
+      throw invalid(wanted, 'the new image needs a name and a tag', next);
     }
     return `${parsed.name}:${parsed.tag ?? 'latest'}`;
   }
-  if (known === undefined) {
-    throw new MpuError({
-      code: 'target-needed',
-      what: `cannot name the new image of ${source.text}`,
-      why: 'the source is named by its id or digest, and its engine knows no single name for it',
-      next: `mpu inject ${source.text} --tag NAME:TAG`,
-      exitCode: ExitCode.usage,
-    });
-  }
-  const target = `${known}${TAG_SUFFIX}`;
-  if (!TAG.test(target.slice(target.lastIndexOf(':') + 1))) {
-    throw invalid(target, 'a tag has at most 128 characters', `mpu inject ${source.text} --tag NAME:TAG`);
-  }
-  return target;
+  if (known === undefined) return undefined;
+  const colon = known.lastIndexOf(':');
+  const tag = defaultTag(known.slice(colon + 1), verb);
+  if (!TAG.test(tag)) throw invalid(`${known.slice(0, colon)}:${tag}`, 'a tag has at most 128 characters', next);
+  return `${known.slice(0, colon)}:${tag}`;
+}
+
+/** The {@link newName} of an image in an engine, where one is needed. */
+export function engineTarget(source: EngineReference, known: string | undefined, request: TargetRequest): string {
+  const name = newName(source.text, known, request);
+  if (name !== undefined) return name;
+  throw new MpuError({
+    code: 'target-needed',
+    what: `cannot name the new image of ${source.text}`,
+    why: 'the source is named by its id or digest, and its engine knows no single name for it',
+    next: `mpu ${request.verb} ${source.text} --tag NAME:TAG`,
+    exitCode: ExitCode.usage,
+  });
 }
 
 /**
- * The tag for the new image in an OCI layout: `wanted` (`TAG`, or `oci:DIR:TAG` with the same DIR), else
- * `current`, the source's, with {@link TAG_SUFFIX}.
+ * The tag for the new image in an OCI layout or an archive of one: what the user wants (`TAG`, or
+ * `oci:DIR:TAG` with the same DIR), else the {@link defaultTag} after `current`, the source's.
  */
-export function layoutTarget(source: LayoutReference, current: string, wanted: string | undefined): string {
-  const prefix = `oci:${source.directory}:`;
-  const tag = wanted?.startsWith(prefix) === true ? wanted.slice(prefix.length) : (wanted ?? `${current}${TAG_SUFFIX}`);
-  if (!LAYOUT_TAG.test(tag) || tag.startsWith('oci:')) {
-    throw invalid(tag, 'it is no tag for this OCI layout', `mpu inject ${source.text} --tag TAG`);
+export function layoutTarget(
+  source: LayoutReference | ArchiveReference,
+  current: string,
+  { tag: wanted, verb }: TargetRequest,
+): string {
+  const prefix = source.kind === 'oci' ? `oci:${source.directory}:` : `${source.kind}:${source.file}:`;
+  const tag = wanted?.startsWith(prefix) === true ? wanted.slice(prefix.length) : (wanted ?? defaultTag(current, verb));
+  if (!LAYOUT_TAG.test(tag) || /^oci(-archive)?:/.test(tag)) {
+    throw invalid(tag, 'it is no tag for this OCI layout', `mpu ${verb} ${source.text} --tag TAG`);
   }
   return tag;
+}
+
+/** The path of the archive that a new image goes to: what the user wants, else a file beside the source. */
+export function archiveTarget(file: string, { output, verb }: TargetRequest): string {
+  if (output !== undefined) return output;
+  const { dir, name, ext } = parse(file);
+  return join(dir, `${defaultTag(name, verb)}${ext}`);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Running the `mpu` command as a user does. */
+import './own-cache.js';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -52,5 +53,5 @@ export async function mpu(args: readonly string[], settings: RunSettings = {}): 
   const env = Object.fromEntries(
     Object.entries(settings.env ?? process.env).filter(([name]) => settings.env !== undefined || !/^(MPU_|SOURCE_DATE|NO_COLOR|FORCE_COLOR)/.test(name)),
   );
-  return run(process.execPath, [CLI, ...args], { ...settings, env });
+  return run(process.execPath, [CLI, ...args], { ...settings, env: { XDG_CACHE_HOME: process.env.XDG_CACHE_HOME, ...env } });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import t from 'tap';
 import { MpuError } from '#mpu/lib/errors.js';
-import { canonicalName, engineTarget, layoutTarget, parseImageReference } from '#mpu/lib/reference.js';
+import { archiveTarget, canonicalName, engineTarget, layoutTarget, parseImageReference } from '#mpu/lib/reference.js';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -36,11 +36,22 @@ await t.test('images in OCI layouts', (t) => {
   t.end();
 });
 
+await t.test('images in archives', (t) => {
+  t.match(parseImageReference('oci-archive:a/b.tar:1'), { kind: 'oci-archive', file: 'a/b.tar', tag: '1' });
+  t.match(parseImageReference('docker-archive:b.tar'), { kind: 'docker-archive', file: 'b.tar', tag: undefined });
+  t.match(parseImageReference('docker-archive:b.tar:r:5000/app:1'), { file: 'b.tar', tag: 'r:5000/app:1' });
+  t.equal(archiveTarget('a/b.tar', { verb: 'inject' }), 'a/b-mpu.tar');
+  t.equal(archiveTarget('a/b-mpu.tar', { verb: 'eject' }), 'a/b.tar');
+  t.equal(archiveTarget('b', { verb: 'eject' }), 'b-no-mpu');
+  t.equal(archiveTarget('b', { verb: 'inject', output: 'c.tar' }), 'c.tar');
+  t.end();
+});
+
 await t.test('what is no image', (t) => {
-  for (const text of ['', '-v', '--help', 'App', 'a b', 'app:', 'app:.x', 'app@sha256:1', 'oci:', 'oci:d:', '../x', 'a//b']) {
+  for (const text of ['', '-v', '--help', 'App', 'a b', 'app:', 'app:.x', 'app@sha256:1', 'oci:', 'oci:d:', '../x', 'a//b', 'oci-archive:', 'docker-archive:x.tar:A:b']) {
     t.throws(() => parseImageReference(text), { code: 'invalid-reference', exitCode: 2 }, JSON.stringify(text));
   }
-  for (const text of ['docker://app', 'docker-archive:x.tar', 'oci-archive:x.tar', 'docker-daemon:app:1']) {
+  for (const text of ['docker://app', 'docker-daemon:app:1']) {
     t.match(t.throws(() => parseImageReference(text)), { why: /^images are taken from/, next: /^skopeo copy/ }, text);
   }
   t.end();
@@ -56,16 +67,19 @@ await t.test('equal names', (t) => {
 });
 
 await t.test('names of new images', (t) => {
-  t.equal(engineTarget(engine('app'), 'docker.io/library/app:latest', undefined), 'docker.io/library/app:latest-mpu');
-  t.equal(engineTarget(engine('app'), 'app:1', 'other'), 'other:latest');
-  t.equal(engineTarget(engine('app'), 'app:1', 'r:5000/other:2'), 'r:5000/other:2');
-  t.throws(() => engineTarget(engine(digest), undefined, undefined), { code: 'target-needed', exitCode: 2 });
-  t.throws(() => engineTarget(engine('app'), 'app:1', 'oci:d:1'), MpuError);
-  t.throws(() => engineTarget(engine('app'), 'app:1', `other@${digest}`), MpuError);
-  t.match(t.throws(() => engineTarget(engine('app'), `app:${'x'.repeat(126)}`, undefined)), { why: /128/ });
-  t.equal(layoutTarget(layout('oci:d:1'), '1', undefined), '1-mpu');
-  t.equal(layoutTarget(layout('oci:d:1'), '1', 'oci:d:2'), '2');
-  t.throws(() => layoutTarget(layout('oci:d:1'), '1', 'oci:other:2'), { code: 'invalid-reference' });
-  t.throws(() => layoutTarget(layout('oci:d:1'), '1', 'a b'), { code: 'invalid-reference' });
+  t.equal(engineTarget(engine('app'), 'docker.io/library/app:latest', { verb: 'inject' }), 'docker.io/library/app:latest-mpu');
+  t.equal(engineTarget(engine('app'), 'app:1', { verb: 'inject', tag: 'other' }), 'other:latest');
+  t.equal(engineTarget(engine('app'), 'app:1', { verb: 'inject', tag: 'r:5000/other:2' }), 'r:5000/other:2');
+  t.equal(engineTarget(engine('app:1-mpu'), 'app:1-mpu', { verb: 'eject' }), 'app:1');
+  t.throws(() => engineTarget(engine(digest), undefined, { verb: 'inject' }), { code: 'target-needed', exitCode: 2 });
+  t.throws(() => engineTarget(engine('app'), 'app:1', { verb: 'inject', tag: 'oci:d:1' }), MpuError);
+  t.throws(() => engineTarget(engine('app'), 'app:1', { verb: 'inject', tag: `other@${digest}` }), MpuError);
+  t.match(t.throws(() => engineTarget(engine('app'), `app:${'x'.repeat(126)}`, { verb: 'inject' })), { why: /128/ });
+  t.equal(layoutTarget(layout('oci:d:1'), '1', { verb: 'inject' }), '1-mpu');
+  t.equal(layoutTarget(layout('oci:d:1'), '1', { verb: 'inject', tag: 'oci:d:2' }), '2');
+  t.equal(layoutTarget(layout('oci:d:1'), '1-mpu', { verb: 'eject' }), '1');
+  t.equal(layoutTarget(layout('oci:d:1'), '1', { verb: 'eject' }), '1-no-mpu');
+  t.throws(() => layoutTarget(layout('oci:d:1'), '1', { verb: 'inject', tag: 'oci:other:2' }), { code: 'invalid-reference' });
+  t.throws(() => layoutTarget(layout('oci:d:1'), '1', { verb: 'inject', tag: 'a b' }), { code: 'invalid-reference' });
   t.end();
 });

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** OCI layouts of a few KB, and libraries and loaders of a few bytes, for tests that run no program. */
+import './own-cache.js';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { buffer } from 'node:stream/consumers';
+import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
+import type { LayerData } from '#mpu/lib/oci/image-store.js';
 
-/** Contents of a layer by path: text, a link (`-> target`) or, when the path ends with a slash, null. */
+/** Contents of a layer by path: text, a link (`-> target`) or, when the path ends with a slash, null or `MODE UID GID`. */
 export type TinyLayer = Record<string, string | Buffer | null>;
 
 /** What a glibc loader holds, as far as mpu looks. */
@@ -37,7 +40,10 @@ export async function tinyTar(layer: TinyLayer): Promise<Buffer> {
   const bytes = buffer(archive);
   for (const [name, value] of Object.entries(layer)) {
     if (value === null) archive.entry({ name, type: 'directory' });
-    else if (typeof value === 'string' && value.startsWith('-> ')) {
+    else if (typeof value === 'string' && name.endsWith('/')) {
+      const [mode = '', uid, gid] = value.split(' ');
+      archive.entry({ name, type: 'directory', mode: Number.parseInt(mode, 8), uid: Number(uid), gid: Number(gid) });
+    } else if (typeof value === 'string' && value.startsWith('-> ')) {
       archive.entry({ name, type: 'symlink', linkname: value.slice(3) });
     } else if (typeof value === 'string' && value.startsWith('=> ')) {
       archive.entry({ name, type: 'link', linkname: value.slice(3) });
@@ -57,15 +63,8 @@ export interface TinyImage {
   /** Compression of the layers, default gzip. */
   compress?: (data: Buffer) => Buffer;
   config?: Record<string, unknown>;
-}
-
-/** A descriptor as it stands in manifests. */
-export interface TinyDescriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-  platform?: Record<string, string>;
+  /** How its JSON is written, default without blanks. */
+  spell?: (value: unknown) => string;
 }
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
@@ -75,7 +74,7 @@ export class TinyLayout {
   constructor(readonly directory: string) {}
 
   /** Adds a blob. */
-  async blob(data: Buffer | object, mediaType: string): Promise<TinyDescriptor> {
+  async blob(data: Buffer | object, mediaType: string): Promise<Descriptor> {
     const bytes = Buffer.isBuffer(data) ? data : Buffer.from(JSON.stringify(data));
     const blobs = join(this.directory, 'blobs', 'sha256');
     await mkdir(blobs, { recursive: true });
@@ -84,10 +83,10 @@ export class TinyLayout {
   }
 
   /** Adds the blobs of an image and gives the descriptor of its manifest. */
-  async image(image: TinyImage): Promise<TinyDescriptor> {
+  async image(image: TinyImage): Promise<Descriptor> {
     const docker = image.docker === true;
     const compress = image.compress ?? gzipSync;
-    const layers: TinyDescriptor[] = [];
+    const layers: Descriptor[] = [];
     const diffIds: string[] = [];
     for (const layer of image.layers) {
       const archive = await tinyTar(layer);
@@ -102,31 +101,39 @@ export class TinyLayout {
       );
     }
     const { architecture = 'amd64', os = 'linux' } = image;
+    const spell = image.spell ?? JSON.stringify;
+    const json = (value: object): Buffer => Buffer.from(spell(value));
     const config = await this.blob(
-      {
+      json({
         architecture,
         os,
         config: { Cmd: ['/bin/true'], ...image.config },
         rootfs: { type: 'layers', diff_ids: diffIds },
         history: diffIds.map(() => ({ created_by: 'test' })),
         'x-unknown': 1,
-      },
+      }),
       docker ? 'application/vnd.docker.container.image.v1+json' : 'application/vnd.oci.image.config.v1+json',
     );
     const mediaType = docker
       ? 'application/vnd.docker.distribution.manifest.v2+json'
       : 'application/vnd.oci.image.manifest.v1+json';
-    const manifest = await this.blob({ schemaVersion: 2, mediaType, config, layers }, mediaType);
+    const manifest = await this.blob(json({ schemaVersion: 2, mediaType, config, layers }), mediaType);
     const annotations = image.tag === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': image.tag } };
     return { ...manifest, ...annotations };
   }
 
   /** Writes index.json and the layout's marker. */
-  async finish(...manifests: TinyDescriptor[]): Promise<this> {
+  async finish(...manifests: Descriptor[]): Promise<this> {
     await mkdir(this.directory, { recursive: true });
     await writeFile(join(this.directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     await writeFile(join(this.directory, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
     return this;
+  }
+
+  /** A blob as stores give it to readers. */
+  layerData({ digest, size }: Descriptor): LayerData {
+    const path = join(this.directory, 'blobs', 'sha256', digest.slice('sha256:'.length));
+    return { size, digest, content: { path, offset: 0 } };
   }
 
   /** A JSON file or blob of the layout. */

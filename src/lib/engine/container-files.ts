@@ -5,6 +5,8 @@ import { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
+import { loaderFacts, type LoaderFacts } from '../loader.js';
+import { sha256 } from '../oci/descriptor.js';
 import type { Engine } from './engine.js';
 
 /** As in the kernel (MAXSYMLINKS). */
@@ -41,6 +43,16 @@ export class ContainerFiles implements ImageFiles {
       place = posix.resolve(posix.dirname(place), linkname || '.');
     }
     throw unusual(path, 'its symbolic links form a loop');
+  }
+
+  async loader(path: string): Promise<LoaderFacts | undefined> {
+    const data = await this.readFile(path);
+    return data === undefined ? undefined : loaderFacts(data);
+  }
+
+  async digest(path: string): Promise<string | undefined> {
+    const data = await this.readFile(path);
+    return data === undefined ? undefined : sha256(data);
   }
 }
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { ExitCode, MpuError, errnoName, messageOf } from '../errors.js';
 import type { EngineName } from '../inject-types.js';
-import { isJsonObject } from '../oci/blob-store.js';
+import { isJsonObject } from '../oci/descriptor.js';
 import { runProcess, type ProcessResult } from '../run-process.js';
 
 /** An image in an engine's store. */

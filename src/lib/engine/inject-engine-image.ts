@@ -4,8 +4,9 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import { Label, injectionLabels, type EngineName, type InjectOptions, type InjectResult } from '../inject-types.js';
 import { planInjection } from '../injection-plan.js';
 import { packLayer, type LayerEntry } from '../layer.js';
-import { sha256 } from '../oci/blob-store.js';
+import { sha256 } from '../oci/descriptor.js';
 import { architectureOf, loadLibraries } from '../payload.js';
+import { PRELOAD_FILE } from '../preload-file.js';
 import { canonicalName, engineTarget, type EngineReference } from '../reference.js';
 import { sameTagError, targetExistsError } from '../target-errors.js';
 import { version } from '../version.js';
@@ -84,6 +85,15 @@ function checkImage(reference: EngineReference, { image }: Source): void {
       next: 'use the image for linux/amd64 or linux/arm64',
     });
   }
+}
+
+function muslError({ text }: EngineReference): MpuError {
+  return new MpuError({
+    code: 'image-musl',
+    what: `cannot inject into ${text}`,
+    why: `its C library is musl, which does not read ${PRELOAD_FILE}`,
+    next: 'copy it into an OCI layout and inject that: mpu inject oci:DIR:TAG',
+  });
 }
 
 /** The source's full name: the one it was called by, or else its only one. */
@@ -167,22 +177,24 @@ export async function injectEngineImage(reference: EngineReference, options: Inj
   const architecture = architectureOf(image.architecture) ?? 'x86_64';
   const known = knownName(reference, image);
   const platforms = [[image.os, image.architecture, image.variant].filter(Boolean).join('/')];
-  const common = { source: reference.text, store: engine.name, platforms, skippedPlatforms: [] };
+  const common = { source: reference.text, store: engine.name, platforms, skippedPlatforms: [], loadedBy: [PRELOAD_FILE] };
 
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   throwIfInterrupted(options.signal);
   options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
-  const entries = await engine.withContainer(image, async (container) => {
+  const { entries, loadedBy } = await engine.withContainer(image, async (container) => {
     throwIfInterrupted(options.signal);
-    return planInjection(new ContainerFiles(engine, container), architecture, libraries, reference.text);
+    const files = new ContainerFiles(engine, container);
+    return planInjection({ name: reference.text, architecture, files, environment: [] }, libraries);
   });
+  if (loadedBy !== PRELOAD_FILE) throw muslError(reference);
   throwIfInterrupted(options.signal);
   if (entries.length === 0 && options.tag === undefined) {
     const sourceName = known ?? reference.text;
     return { ...common, outcome: 'already-injected', image: sourceName, digest: image.id, sizeAdded: 0 };
   }
 
-  const target = engineTarget(reference, known, options.tag);
+  const target = engineTarget(reference, known, { verb: 'inject', tag: options.tag });
   if (image.names.some((name) => canonicalName(name) === canonicalName(target))) {
     if (entries.length === 0) return { ...common, outcome: 'unchanged', image: target, digest: image.id, sizeAdded: 0 };
     throw sameTagError(target);

@@ -1,70 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The content-addressed files of an OCI image layout directory. */
-import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
+import { MAX_JSON_SIZE, isJsonObject, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 
-/** A reference to a blob (image-spec, descriptor.md). Unknown properties are kept. */
-export interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-  platform?: Platform;
-  /** The blob itself, base64. */
-  data?: string;
-}
-
-/** The platform of an image in an index. Unknown properties are kept. */
-export interface Platform {
-  os: string;
-  architecture: string;
-  variant?: string;
-}
-
-/** Any JSON object. */
-export type JsonObject = Record<string, unknown>;
-
-/** Largest JSON blob that is read (the registries' limit for a manifest, image-spec manifest.md). */
-const MAX_JSON_SIZE = 4 * 1024 * 1024;
-
-/** Whether a value is a JSON object, neither null nor an array. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Whether a value is a {@link Descriptor}, as far as it is used here. */
-export function isDescriptor(value: unknown): value is Descriptor {
-  return (
-    isJsonObject(value) &&
-    typeof value.mediaType === 'string' &&
-    typeof value.digest === 'string' &&
-    typeof value.size === 'number'
-  );
-}
-
-/** A descriptor that points to another blob; its platform and annotations stay. */
-export function redirect(descriptor: Descriptor, blob: Descriptor): Descriptor {
-  const redirected = { ...descriptor, ...blob };
-  delete redirected.data;
-  return redirected;
-}
+/** What a layout lies in, as image names begin: a directory or a tar archive of one. */
+export type LayoutTransport = 'oci' | 'oci-archive';
 
 /** The error of a layout whose contents are not what the specification says. */
-export function layoutError(directory: string, why: string, cause?: unknown): MpuError {
+export function layoutError(place: string, why: string, cause?: unknown, transport: LayoutTransport = 'oci'): MpuError {
   return new MpuError({
     code: 'layout-invalid',
-    what: `${directory} is no usable OCI layout`,
+    what: `${place} is no usable OCI layout`,
     why,
-    next: `make it again, e.g. skopeo copy docker://IMAGE oci:${directory}:TAG`,
+    next: `make it again, e.g. skopeo copy docker://IMAGE ${transport}:${place}:TAG`,
     cause,
   });
-}
-
-/** The digest of bytes as descriptors write it. */
-export function sha256(data: Buffer): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
 /** The blobs of one layout. What was added can be taken back until {@link BlobStore.keep}. */
@@ -102,10 +54,8 @@ export class BlobStore {
       if (errnoName(error) === 'ENOENT') throw layoutError(this.directory, `the blob ${digest} is missing`, error);
       throw fileError(error, `cannot read ${path}`);
     }
-    const algorithm = digest.startsWith('sha512') ? 'sha512' : 'sha256';
-    const actual = `${algorithm}:${createHash(algorithm).update(data).digest('hex')}`;
-    if (actual !== digest) throw layoutError(this.directory, `the blob ${digest} is damaged: its digest is ${actual}`);
-    return parseJsonObject(data, this.directory, `the blob ${digest}`);
+    if (!matchesDigest(data, digest)) throw layoutError(this.directory, `the blob ${digest} is damaged`);
+    return parseJsonObject(data, `the blob ${digest}`, (why, cause) => layoutError(this.directory, why, cause));
   }
 
   /** Adds a blob, unless it is there; returns its descriptor. */
@@ -130,15 +80,19 @@ export class BlobStore {
   }
 }
 
-/** Parses a JSON object out of a layout's file; `what` names it in errors. */
-export function parseJsonObject(data: Buffer, directory: string, what: string): JsonObject {
+/** Parses a JSON object out of a layout's file; `what` names it for `invalid`, which makes the error. */
+export function parseJsonObject(
+  data: Buffer,
+  what: string,
+  invalid: (why: string, cause?: unknown) => MpuError,
+): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(data.toString());
   } catch (error) {
-    throw layoutError(directory, `${what} is no JSON`, error);
+    throw invalid(`${what} is no JSON`, error);
   }
-  if (!isJsonObject(value)) throw layoutError(directory, `${what} is no JSON object`);
+  if (!isJsonObject(value)) throw invalid(`${what} is no JSON object`);
   return value;
 }
 

@@ -1,13 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The files of an image, looked up in its layers from the top down without unpacking them. */
+import { availableParallelism } from 'node:os';
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
-import { indexLayer, type LayerIndex, type LayerNode } from './layer-index.js';
+import type { Attributes } from '../layer.js';
+import type { LoaderFacts } from '../loader.js';
+import type { Descriptor } from './descriptor.js';
+import type { ImageStore, LayerData } from './image-store.js';
+import { isExpected, knows, nodeAt, readLayerFacts, type FileFacts, type LayerFacts, type LayerNode } from './layer-facts.js';
+import { LayerMemo } from './layer-memo.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;
-/** Files that are looked for in every image; keeping them spares a second reading of their layer. */
-const EXPECTED_FILE = /(?:^|\/)(?:ld\.so\.preload|libmpu\.so|ld-[^/]*\.so[^/]*)$/;
+/** Node.js decompresses in this many threads. */
+const MAX_PARALLEL = Math.min(availableParallelism(), 4);
+
+/** Where layers come from. */
+export type LayerSource = Pick<ImageStore, 'openLayer'>;
+
+/** How layers are read. */
+export interface LayerOptions {
+  signal?: AbortSignal;
+  /** Told how many of all bytes that have to be read were read. */
+  onBytes?: (read: number, total: number) => void;
+}
 
 interface Found {
   node: LayerNode;
@@ -15,41 +31,77 @@ interface Found {
 }
 
 /** Whether a layer removes `path` from the layers below it, or one of the directories it lies in. */
-function hides(index: LayerIndex, path: string): boolean {
-  if (index.whiteouts.has(path) || index.opaque.has('')) return true;
+function hides(facts: LayerFacts, path: string): boolean {
+  const { whiteouts, opaque } = facts;
+  if (whiteouts.includes(path) || opaque.includes('')) return true;
   for (let slash = path.lastIndexOf('/'); slash !== -1; slash = path.lastIndexOf('/', slash - 1)) {
     const parent = path.slice(0, slash);
-    if (index.whiteouts.has(parent) || index.opaque.has(parent)) return true;
-    const node = index.nodes.get(parent);
+    if (whiteouts.includes(parent) || opaque.includes(parent)) return true;
+    const node = nodeAt(facts, parent);
     if (node !== undefined && node.type !== 'directory') return true;
   }
   return false;
 }
 
-/** An image's files, out of its layer archives. A layer is read when a question reaches it. */
-export class LayeredFiles implements ImageFiles {
-  readonly #layers: readonly string[];
-  readonly #signal: AbortSignal | undefined;
-  readonly #indexes: (LayerIndex | undefined)[] = [];
+/** The error of something in an image that mpu cannot make out. */
+function unusual(path: string, why: string): MpuError {
+  const next = 'remove it from the image, or load the library by LD_PRELOAD: --read-layers never';
+  return new MpuError({ code: 'image-unusual', what: `cannot read ${path} in the image`, why, next });
+}
 
-  /** `layers` are the paths of the layer blobs, the lowest first. */
-  constructor(layers: readonly string[], signal?: AbortSignal) {
-    this.#layers = layers;
-    this.#signal = signal;
+/** Runs `work` for each item, some at a time; the first failure stops the others. */
+async function eachParallel<T>(
+  items: readonly T[],
+  outer: AbortSignal | undefined,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const rest = [...items];
+  const failure = new AbortController();
+  const signal = AbortSignal.any([failure.signal, ...(outer === undefined ? [] : [outer])]);
+  const worker = async (): Promise<void> => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item, signal);
+  };
+  try {
+    await Promise.all(Array.from({ length: MAX_PARALLEL }, worker));
+  } catch (error) {
+    rest.length = 0;
+    failure.abort();
+    throw error;
   }
+}
+
+/** The paths that following `parts` looks at, as far as there is no link among them. */
+function prefixes(parts: readonly string[]): string[] {
+  const end = parts.indexOf('..');
+  const names = parts.slice(0, end === -1 ? parts.length : end).filter((part) => part !== '' && part !== '.');
+  return names.map((_, index) => names.slice(0, index + 1).join('/'));
+}
+
+/** An image's files, out of its layer archives, which are read when the first question is asked. */
+export class LayeredFiles implements ImageFiles {
+  readonly #facts: (LayerFacts | undefined)[] = [];
+
+  /** `layers` are the layers of the image, the lowest first. */
+  constructor(
+    private readonly source: LayerSource,
+    private readonly layers: readonly Descriptor[],
+    private readonly options: LayerOptions = {},
+    private readonly memo = new LayerMemo(),
+  ) {}
 
   async readFile(path: string): Promise<Buffer | undefined> {
-    const { path: real, found } = await this.#resolve(path);
-    if (found === undefined) return undefined;
-    const { node, layer } = found;
-    if (node.type === 'hardlink') return this.#data(layer, node.target);
-    if (node.type === 'file') return node.data ?? this.#data(layer, real);
-    throw new MpuError({
-      code: 'image-unusual',
-      what: `cannot read ${path} in the image`,
-      why: `it is no regular file`,
-      next: 'remove it from the image',
-    });
+    const facts = await this.#find(path, ({ data }) => data !== undefined);
+    if (facts === undefined) return undefined;
+    if (facts.data === undefined) throw unusual(path, 'it is too large');
+    return Buffer.from(facts.data, 'base64');
+  }
+
+  async loader(path: string): Promise<LoaderFacts | undefined> {
+    return (await this.#find(path, ({ loader }) => loader !== undefined))?.loader;
+  }
+
+  async digest(path: string): Promise<string | undefined> {
+    return (await this.#find(path, () => true))?.digest;
   }
 
   /** Where a path really lies: links are followed, parts that do not exist are kept. */
@@ -57,38 +109,45 @@ export class LayeredFiles implements ImageFiles {
     return `/${(await this.#resolve(path)).path}`;
   }
 
-  async #data(layer: number, path: string): Promise<Buffer> {
-    let node = (await this.#index(layer)).nodes.get(path);
-    if (node?.type === 'file' && node.data === undefined) {
-      node = (await this.#read(layer, (candidate) => candidate === path)).nodes.get(path);
+  /** The attributes of a directory, when they are not those that directories have by default. */
+  async attributes(path: string): Promise<Attributes | undefined> {
+    const node = (await this.#resolve(path)).found?.node;
+    return node?.type === 'directory' ? node.attributes : undefined;
+  }
+
+  /** Whether there is something at a path. */
+  async has(path: string): Promise<boolean> {
+    return (await this.#resolve(path)).found !== undefined;
+  }
+
+  /** The facts about a file; reads its layer again, once, when they are not `enough`. */
+  async #find(path: string, enough: (facts: FileFacts) => boolean): Promise<FileFacts | undefined> {
+    const { path: real, found } = await this.#resolve(path);
+    if (found === undefined) return undefined;
+    const { node, layer } = found;
+    if (node.type !== 'file' && node.type !== 'hardlink') throw unusual(path, 'it is no regular file');
+    const place = node.type === 'file' ? real : node.target;
+    const factsOf = (): FileFacts | undefined => {
+      const file = nodeAt(this.#facts[layer], place);
+      return file?.type === 'file' ? file.facts : undefined;
+    };
+    let facts = factsOf();
+    const isAsked = this.#facts[layer]?.asked.includes(place) === true;
+    if (!isAsked && (facts === undefined || !enough(facts))) {
+      await this.#read([layer], [place]);
+      facts = factsOf();
     }
-    if (node?.type === 'file' && node.data !== undefined) return node.data;
-    throw new MpuError({
-      code: 'image-unusual',
-      what: `cannot read /${path} in the image`,
-      why: 'it is too large, or a link to something else than a file of its layer',
-      next: 'remove it from the image',
-    });
+    if (facts === undefined) throw unusual(path, 'it is too large, or a link to something else than a file of its layer');
+    return facts;
   }
 
-  async #index(layer: number): Promise<LayerIndex> {
-    const known = this.#indexes[layer];
-    if (known !== undefined) return known;
-    const index = await this.#read(layer, (path) => EXPECTED_FILE.test(path));
-    this.#indexes[layer] = index;
-    return index;
-  }
-
-  async #read(layer: number, wanted: (path: string) => boolean): Promise<LayerIndex> {
-    return indexLayer(this.#layers[layer] ?? '', wanted, this.#signal);
-  }
-
-  async #lookUp(path: string): Promise<Found | undefined> {
-    for (let layer = this.#layers.length - 1; layer >= 0; layer--) {
-      const index = await this.#index(layer);
-      const node = index.nodes.get(path);
+  #lookUp(path: string): Found | undefined {
+    for (let layer = this.layers.length - 1; layer >= 0; layer--) {
+      const facts = this.#facts[layer];
+      if (facts === undefined) continue;
+      const node = nodeAt(facts, path);
       if (node !== undefined) return { node, layer };
-      if (hides(index, path)) return undefined;
+      if (hides(facts, path)) return undefined;
     }
     return undefined;
   }
@@ -104,25 +163,52 @@ export class LayeredFiles implements ImageFiles {
         real.pop();
         continue;
       }
-      found = await this.#lookUp([...real, part].join('/'));
+      // All that is left of the path, so that layers are not read again for each part.
+      await this.#learn(prefixes([...real, part, ...[...rest].reverse()]));
+      found = this.#lookUp([...real, part].join('/'));
       if (found?.node.type !== 'symlink') {
         real.push(part);
         continue;
       }
       links += 1;
-      if (links > MAX_LINKS) {
-        throw new MpuError({
-          code: 'image-unusual',
-          what: `cannot read ${path} in the image`,
-          why: 'its symbolic links form a loop',
-          next: 'remove them from the image',
-        });
-      }
+      if (links > MAX_LINKS) throw unusual(path, 'its symbolic links form a loop');
       const { target } = found.node;
       if (target.startsWith('/')) real.length = 0;
       rest.push(...target.split('/').reverse());
       found = undefined;
     }
     return { path: real.join('/'), found };
+  }
+
+  /** Makes the facts of all layers tell about `paths`, by the memo or by reading them. */
+  async #learn(paths: readonly string[]): Promise<void> {
+    const isUnknown = (index: number): boolean => {
+      const facts = this.#facts[index];
+      return facts === undefined || !paths.every((path) => knows(facts, path));
+    };
+    const unknown = this.layers.map((_, index) => index).filter(isUnknown);
+    for (const index of unknown) this.#facts[index] ??= await this.memo.find(this.layers[index]?.digest ?? '');
+    await this.#read(unknown.filter(isUnknown), paths.filter((path) => !isExpected(path)));
+  }
+
+  /** Reads layers, the topmost first, for all that is expected and for `paths`. */
+  async #read(indexes: readonly number[], paths: readonly string[]): Promise<void> {
+    const layers = indexes.flatMap((index) => {
+      const descriptor = this.layers[index];
+      return descriptor === undefined ? [] : [{ index, descriptor }];
+    });
+    const total = layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+    let read = 0;
+    const onBytes = (count: number): void => {
+      read += count;
+      this.options.onBytes?.(read, total);
+    };
+    await eachParallel(layers.reverse(), this.options.signal, async ({ index, descriptor }, signal) => {
+      const asked = new Set([...(this.#facts[index]?.asked ?? []), ...paths]);
+      const open = (): Promise<LayerData> => this.source.openLayer(descriptor);
+      const { facts, isVerified } = await readLayerFacts(open, descriptor.digest, [...asked], { signal, onBytes });
+      this.#facts[index] = facts;
+      if (isVerified) await this.memo.keep(descriptor.digest, facts);
+    });
   }
 }

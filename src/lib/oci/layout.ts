@@ -1,104 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** The index of an OCI image layout directory: which tag names which image. */
+/** An OCI image layout directory. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExitCode, MpuError, errnoName, fileError } from '../errors.js';
-import {
-  BlobStore,
-  isDescriptor,
-  layoutError,
-  parseJsonObject,
-  writeAside,
-  type Descriptor,
-  type JsonObject,
-} from './blob-store.js';
-
-/** Annotation that holds a tag (image-spec, annotations.md). */
-const REF_NAME = 'org.opencontainers.image.ref.name';
-/** Annotation of index entries that mpu made; its value is the version of mpu. */
-const MADE_BY_MPU = 'dev.mpu.version';
-/** containerd's full image name would contradict the new tag. */
-const CONTAINERD_NAME = 'io.containerd.image.name';
+import { MpuError, errnoName, fileError } from '../errors.js';
+import { BlobStore, layoutError, writeAside } from './blob-store.js';
+import type { Descriptor } from './descriptor.js';
+import { LayoutIndex, checkMarker } from './layout-index.js';
 
 /** An opened OCI layout. */
 export class Layout {
   private constructor(
     readonly directory: string,
     readonly blobs: BlobStore,
-    readonly entries: readonly Descriptor[],
-    private readonly index: JsonObject,
+    readonly index: LayoutIndex,
     private readonly indexBytes: Buffer,
   ) {}
 
   /** Opens a layout and checks what it is. */
   static async open(directory: string): Promise<Layout> {
-    const marker = parseJsonObject(await readLayoutFile(directory, 'oci-layout'), directory, 'oci-layout');
-    const layoutVersion = marker.imageLayoutVersion;
-    if (typeof layoutVersion !== 'string' || !layoutVersion.startsWith('1.')) {
-      throw layoutError(directory, `its version is ${JSON.stringify(layoutVersion)}, not 1.x`);
-    }
+    checkMarker(await readLayoutFile(directory, 'oci-layout'), (why, cause) => layoutError(directory, why, cause));
     const bytes = await readLayoutFile(directory, 'index.json');
-    const index = parseJsonObject(bytes, directory, 'index.json');
-    const entries: unknown = index.manifests;
-    if (!Array.isArray(entries) || !entries.every(isDescriptor)) {
-      throw layoutError(directory, 'index.json has no list of manifests');
-    }
-    return new Layout(directory, new BlobStore(directory), entries, index, bytes);
-  }
-
-  /** The tag of an entry of the index, if it has one. */
-  static tagOf(entry: Descriptor): string | undefined {
-    return entry.annotations?.[REF_NAME];
-  }
-
-  /** Whether mpu made this entry. */
-  static isMadeByMpu(entry: Descriptor): boolean {
-    return entry.annotations?.[MADE_BY_MPU] !== undefined;
-  }
-
-  /** The entry of a tag, undefined when there is none. */
-  find(tag: string): Descriptor | undefined {
-    const found = this.entries.filter((entry) => Layout.tagOf(entry) === tag);
-    if (found.length > 1) throw layoutError(this.directory, `${found.length} images have the tag ${tag}`);
-    return found[0];
-  }
-
-  /** The image to take: that of the tag or, without a tag, the only one that mpu did not make. */
-  select(tag: string | undefined): Descriptor {
-    const tags = this.entries.map((entry) => Layout.tagOf(entry)).filter((name) => name !== undefined);
-    const known = tags.length === 0 ? 'it has no tag' : `its tags are: ${tags.join(', ')}`;
-    const what = `cannot find the image in ${this.directory}`;
-    if (tag !== undefined) {
-      const found = this.find(tag);
-      if (found !== undefined) return found;
-      const next = `mpu inject oci:${this.directory}:${tags[0] ?? 'TAG'}`;
-      throw new MpuError({ code: 'tag-not-found', what, why: `there is no tag ${tag}; ${known}`, next });
-    }
-    const originals = this.entries.filter((entry) => !Layout.isMadeByMpu(entry));
-    const candidates = originals.length > 0 ? originals : this.entries;
-    const [only] = candidates;
-    if (only !== undefined && candidates.length === 1) return only;
-    if (only === undefined) throw layoutError(this.directory, 'it holds no image');
-    throw new MpuError({
-      code: 'tag-needed',
-      what,
-      why: `it holds ${candidates.length} images; ${known}`,
-      next: `mpu inject oci:${this.directory}:${tags[0] ?? 'TAG'}`,
-      exitCode: ExitCode.usage,
-    });
+    return new Layout(directory, new BlobStore(directory), new LayoutIndex(bytes, directory, 'oci'), bytes);
   }
 
   /**
-   * Gives an image a tag, in place of the one that had it. index.json is replaced as a whole, and only
-   * if nothing else has changed it since it was opened; the blobs that were added are kept from then on.
+   * Adds an entry to the index, in place of the one of the same tag. index.json is replaced as a whole, and
+   * only if nothing else has changed it since it was opened; the blobs that were added are kept from then on.
    */
-  async tag(image: Descriptor, tag: string, version: string): Promise<void> {
-    const annotations: Record<string, string> = { ...image.annotations, [REF_NAME]: tag, [MADE_BY_MPU]: version };
-    const entry: Descriptor = {
-      ...image,
-      annotations: Object.fromEntries(Object.entries(annotations).filter(([name]) => name !== CONTAINERD_NAME)),
-    };
-    const manifests = [...this.entries.filter((other) => Layout.tagOf(other) !== tag), entry];
+  async add(entry: Descriptor): Promise<void> {
     const path = join(this.directory, 'index.json');
     if (!(await readLayoutFile(this.directory, 'index.json')).equals(this.indexBytes)) {
       throw new MpuError({
@@ -109,7 +38,7 @@ export class Layout {
       });
     }
     const { mode } = await stat(path);
-    await writeAside(path, Buffer.from(JSON.stringify({ ...this.index, manifests })), mode & 0o777);
+    await writeAside(path, this.index.withEntry(entry), mode & 0o777);
     this.blobs.keep();
   }
 }

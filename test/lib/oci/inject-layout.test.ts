@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { inject, type InjectOptions, type InjectResult } from '#mpu/index.js';
+import type { Descriptor, Platform } from '#mpu/lib/oci/descriptor.js';
 import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
 import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
 import {
@@ -13,14 +14,13 @@ import {
   debianLayer,
   glibcLoader,
   writeStandInLibraries,
-  type TinyDescriptor,
   type TinyImage,
 } from '../tiny-layout.js';
 
 interface Manifest {
   mediaType: string;
-  config: TinyDescriptor;
-  layers: TinyDescriptor[];
+  config: Descriptor;
+  layers: Descriptor[];
 }
 
 interface Config {
@@ -52,9 +52,11 @@ async function imageOf(layout: TinyLayout, digest: string): Promise<{ manifest: 
 
 async function filesOf(layout: TinyLayout, digest: string): Promise<LayeredFiles> {
   const { manifest } = await imageOf(layout, digest);
-  return new LayeredFiles(
-    manifest.layers.map((layer) => join(layout.directory, 'blobs', 'sha256', layer.digest.slice('sha256:'.length))),
-  );
+  return layerFiles(layout, manifest.layers);
+}
+
+function layerFiles(layout: TinyLayout, layers: Descriptor[]): LayeredFiles {
+  return new LayeredFiles({ openLayer: (layer) => Promise.resolve(layout.layerData(layer)) }, layers);
 }
 
 /** Expects a failure that leaves every file of the layout as it was. */
@@ -95,7 +97,7 @@ await t.test('one layer is added, under a new tag', async (t) => {
   const untouched = Object.keys(before).filter((path) => path !== 'index.json');
   t.ok(untouched.every((path) => after[path] === before[path]), 'the blobs that were there are untouched');
   t.equal(Object.keys(after).length, Object.keys(before).length + 3, 'a layer, a configuration and a manifest are new');
-  const index = (await layout.json('index.json')) as { manifests: TinyDescriptor[] };
+  const index = (await layout.json('index.json')) as { manifests: Descriptor[] };
   t.same(
     index.manifests.map(({ annotations }) => annotations?.['org.opencontainers.image.ref.name']),
     ['1', '1-mpu'],
@@ -135,7 +137,7 @@ await t.test('a library directory that is a link stays one', async (t) => {
     layers: [{ 'lib64/ld-linux-x86-64.so.2': glibcLoader('lib64'), 'usr/lib': '-> ../system/lib', etc: '-> system/etc' }],
   });
   const { manifest } = await imageOf(layout, (await into(layout)).digest);
-  const added = new LayeredFiles([join(layout.directory, 'blobs', 'sha256', manifest.layers[1]?.digest.slice(7) ?? '')]);
+  const added = layerFiles(layout, manifest.layers.slice(1));
   t.ok(await added.readFile('/system/lib/mpu/lib64/libmpu.so'));
   t.ok(await added.readFile('/system/etc/ld.so.preload'));
   t.equal(await added.readFile('/etc/ld.so.preload'), undefined);
@@ -156,7 +158,7 @@ await t.test('a newer library is added to an injected image', async (t) => {
 
 await t.test('every platform of an index', async (t) => {
   const layout = new TinyLayout(join(t.testdir(), 'layout'));
-  const platform = (architecture: string): { platform: Record<string, string> } => ({ platform: { os: 'linux', architecture } });
+  const platform = (architecture: string): { platform: Platform } => ({ platform: { os: 'linux', architecture } });
   const attestation = { annotations: { 'vnd.docker.reference.type': 'attestation-manifest' } };
   const amd64 = await layout.image({ layers: [debianLayer] });
   const members = [
@@ -171,9 +173,9 @@ await t.test('every platform of an index', async (t) => {
   const result = await into(layout);
   t.match(result, {
     platforms: ['linux/amd64', 'linux/arm64'],
-    skippedPlatforms: ['linux/s390x', 'linux/ppc64le (not in this layout)'],
+    skippedPlatforms: ['linux/s390x', 'linux/ppc64le (not there)'],
   });
-  const made = ((await layout.json(result.digest)) as { manifests: TinyDescriptor[] }).manifests;
+  const made = ((await layout.json(result.digest)) as { manifests: Descriptor[] }).manifests;
   t.same(made.map((member) => member.platform?.architecture), ['amd64', 'arm64', 's390x', 'ppc64le']);
   t.ok(await (await filesOf(layout, made[0]?.digest ?? '')).readFile('/usr/lib/mpu/lib64/libmpu.so'));
   const arm = await filesOf(layout, made[1]?.digest ?? '');
@@ -186,7 +188,6 @@ await t.test('images that cannot be injected', async (t) => {
   const refused = async (image: TinyImage, expected: object): Promise<void> => {
     await refuses(t, await layoutOf(t, { tag: '1', ...image }), '1', {}, expected);
   };
-  await refused({ layers: [{ 'lib/ld-musl-x86_64.so.1': 'musl' }] }, { code: 'image-musl', exitCode: 1 });
   await refused({ layers: [{ 'bin/static': 'x' }] }, { code: 'image-no-glibc', why: /static/ });
   await refused({ layers: [{ 'lib64/ld-linux-x86-64.so.2': 'gcompat' }] }, { code: 'image-no-glibc', why: /does not read/ });
   await refused({ layers: [debianLayer], architecture: 'riscv64' }, { code: 'platform-unsupported', why: /linux\/riscv64/ });
@@ -215,9 +216,9 @@ await t.test('directories that are no layout', async (t) => {
   await broken((l) => writeFile(join(l.directory, 'oci-layout'), '{"imageLayoutVersion":"9"}'), /version/);
   await broken((l) => writeFile(join(l.directory, 'index.json'), '{'), /no JSON/);
   await broken((l) => writeFile(join(l.directory, 'index.json'), '{"manifests":[1]}'), /list of manifests/);
-  const first = async (l: TinyLayout): Promise<TinyDescriptor> =>
-    ((await l.json('index.json')) as { manifests: [TinyDescriptor] }).manifests[0];
-  const blob = (l: TinyLayout, { digest }: TinyDescriptor): string => join(l.directory, 'blobs', 'sha256', digest.slice(7));
+  const first = async (l: TinyLayout): Promise<Descriptor> =>
+    ((await l.json('index.json')) as { manifests: [Descriptor] }).manifests[0];
+  const blob = (l: TinyLayout, { digest }: Descriptor): string => join(l.directory, 'blobs', 'sha256', digest.slice(7));
   await broken(async (l) => rm(blob(l, await first(l))), /is missing/);
   await broken(async (l) => writeFile(blob(l, await first(l)), '{}'), /is damaged/);
   await broken(async (l) => {
