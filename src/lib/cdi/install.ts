@@ -3,7 +3,7 @@
 import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError, fileError, throwIfInterrupted } from '../errors.js';
-import { isJsonObject } from '../oci/blob-store.js';
+import { isJsonObject } from '../oci/descriptor.js';
 import { readIfPresent } from '../module/host.js';
 import { lastLines, runProgram } from '../module/program.js';
 import { undoOnFailure } from '../module/undo.js';
