@@ -4,7 +4,7 @@ import { eject } from '../lib/eject.js';
 import type { EjectResult } from '../lib/eject-types.js';
 import type { Output } from '../lib/output.js';
 import type { RegisterCommand } from './command.js';
-import { STORED_IMAGE_NAMES, formatSize, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
+import { IMAGE_NAMES, formatSize, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
 
 const DESCRIPTION = `Make an image without mpu out of one that has it.
 
@@ -14,16 +14,18 @@ and puts the former /etc/ld.so.preload back. The source image is never changed,
 and an image without mpu is left alone.`;
 
 const EXAMPLES = `
-${STORED_IMAGE_NAMES}
+${IMAGE_NAMES}
 What comes out of an archive goes to an archive of its own, FILE without -mpu
 
 Examples:
+  mpu eject team/train:7-mpu
   mpu eject oci:./layout:latest-mpu
   mpu eject oci:./layout:latest-mpu --tag clean
   mpu eject docker-archive:train-mpu.tar --output clean.tar
   mpu eject docker://registry.example/team/train:7-mpu
 
-Exit codes: 0 done, or nothing to do; 1 failed; 2 usage; 4 permission denied.
+Exit codes: 0 done, or nothing to do; 1 failed; 2 usage; 3 no container engine,
+or it does not run; 4 permission denied.
 `;
 
 const HEADLINES: Record<EjectResult['outcome'], (result: EjectResult) => string> = {
@@ -53,6 +55,7 @@ export const registerEject: RegisterCommand = (program, run) => {
     .summary('take libmpu.so out of an image')
     .description(DESCRIPTION)
     .argument('<image>', 'image to start from')
+    .addOption(imageOption.engine())
     .addOption(imageOption.tag('the name of <image> without -mpu, or with -no-mpu'))
     .addOption(imageOption.output())
     .addOption(imageOption.pushTo())

@@ -2,7 +2,7 @@
 /** Options that the commands on images share. */
 import { Option } from 'commander';
 import { ExitCode, MpuError } from '../lib/errors.js';
-import type { EngineName, InjectOptions, ReadLayers } from '../lib/inject-types.js';
+import { ENGINES, type EngineName, type InjectOptions, type ReadLayers } from '../lib/inject-types.js';
 import type { Run } from './command.js';
 
 /** What commander gives for the options below. */
@@ -19,24 +19,18 @@ export interface ImageFlags {
 
 /** What images are called, for help texts. */
 export const IMAGE_NAMES = `<image> is
-  NAME[:TAG] or an id   an image of docker or podman, whichever has it
-${storedNames()}`;
-
-/** The same for commands that take no images of engines. */
-export const STORED_IMAGE_NAMES = `<image> is\n${storedNames()}`;
-
-function storedNames(): string {
-  return `  oci:DIR[:TAG]         an image in an OCI layout directory; every platform in it
+  NAME[:TAG] or an id   an image of ${ENGINES.slice(0, -1).join(', ')} or ${ENGINES.at(-1) ?? ''},
+                        the first that has it
+  oci:DIR[:TAG]         an image in an OCI layout directory; every platform in it
   oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]
                         an image in a tar archive
   docker://HOST/NAME[:TAG]
                         an image in a registry, with the logins of docker and
                         podman`;
-}
 
 /** Options, by name; they are made anew for each command. */
 export const imageOption = {
-  engine: () => new Option('-e, --engine <name>', 'engine that has the image').choices(['docker', 'podman']).env('MPU_ENGINE'),
+  engine: () => new Option('-e, --engine <name>', 'engine that has the image').choices(ENGINES).env('MPU_ENGINE'),
   tag: (byDefault: string) => new Option('-t, --tag <name>', `name of the new image (default: ${byDefault})`).env('MPU_TAG'),
   output: () => new Option('-o, --output <file>', 'archive that the new image goes to').env('MPU_OUTPUT'),
   readLayers: () =>
@@ -90,5 +84,5 @@ export function formatSize(bytes: number): string {
 
 /** Whether the digest of an image is what engines call its id. */
 export function hasId({ store }: { store: string }): boolean {
-  return ['docker', 'podman', 'docker-archive'].includes(store);
+  return [...ENGINES, 'docker-archive'].includes(store);
 }

@@ -4,7 +4,7 @@ import { inspect } from '../lib/inspect.js';
 import type { InjectionState, InspectResult, InspectedPlatform } from '../lib/inspect-types.js';
 import type { Output, Style } from '../lib/output.js';
 import type { RegisterCommand } from './command.js';
-import { STORED_IMAGE_NAMES, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
+import { IMAGE_NAMES, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
 
 const DESCRIPTION = `Tell whether mpu is in an image, and what mpu inject would do.
 
@@ -12,15 +12,16 @@ Nothing is changed. A script takes the answer from the JSON document: "state" is
 injected, outdated, not-injected or unknown.`;
 
 const EXAMPLES = `
-${STORED_IMAGE_NAMES}
+${IMAGE_NAMES}
 
 Examples:
+  mpu inspect team/train:7-mpu
   mpu inspect oci:./layout:latest-mpu
   mpu inspect docker-archive:train.tar --json
   mpu inspect docker://registry.example/team/train:7
 
 Exit codes: 0 it was looked at, whatever the answer; 1 failed; 2 usage;
-4 permission denied.
+3 no container engine, or it does not run; 4 permission denied.
 `;
 
 const STATES: Record<InjectionState, { style: Style; text: string }> = {
@@ -66,6 +67,7 @@ export const registerInspect: RegisterCommand = (program, run) => {
     .summary('tell whether mpu is in an image')
     .description(DESCRIPTION)
     .argument('<image>', 'image to look at')
+    .addOption(imageOption.engine())
     .addOption(imageOption.plainHttp())
     .addOption(imageOption.readLayers())
     .addOption(imageOption.libraryDir())

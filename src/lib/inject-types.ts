@@ -3,8 +3,11 @@
 
 import type { StoreKind } from './oci/image-store.js';
 
-/** A container engine whose images can be injected. */
-export type EngineName = 'docker' | 'podman';
+/** The container engines whose images can be injected, in the order in which an image is looked for. */
+export const ENGINES = ['docker', 'podman', 'nerdctl', 'buildah'] as const;
+
+/** One of {@link ENGINES}. */
+export type EngineName = (typeof ENGINES)[number];
 
 /** Whether the layers of an image are read, to find out what is in it. */
 export type ReadLayers =

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What an image has of mpu. */
 import type { InspectOptions, InspectResult } from './inspect-types.js';
+import { inspectEngineImage } from './engine/inspect-engine-image.js';
 import { inspectImage } from './oci/inspect-image.js';
 import { openStore } from './oci/open-store.js';
-import { storedReference } from './reference.js';
+import { parseImageReference } from './reference.js';
 import { checkOptions } from './target-errors.js';
 
 /**
  * Tells whether an image has mpu, and what {@link inject} would do; changes nothing. `image` is
- * `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME:TAG]` or `docker://HOST/NAME[:TAG]`. Rejects with an {@link MpuError}.
+ * `NAME[:TAG]` or an id in an engine, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME:TAG]` or
+ * `docker://HOST/NAME[:TAG]`. Rejects with an {@link MpuError}.
  */
 export async function inspect(image: string, options: InspectOptions = {}): Promise<InspectResult> {
-  const reference = storedReference(image, 'inspect');
+  const reference = parseImageReference(image);
   checkOptions(reference, options);
+  if (reference.kind === 'engine') return inspectEngineImage(reference, options);
   return inspectImage(await openStore(reference, options), options);
 }

@@ -124,19 +124,6 @@ export function parseImageReference(text: string): ImageReference {
   return { kind: 'engine', text, name, tag, digest };
 }
 
-/** The same for what only takes images outside of container engines. */
-export function storedReference(text: string, verb: string): StoredReference {
-  const reference = parseImageReference(text);
-  if (reference.kind !== 'engine') return reference;
-  throw new MpuError({
-    code: 'engine-unsupported',
-    what: `cannot ${verb} ${text}`,
-    why: `images in docker and podman are not handled by mpu ${verb}`,
-    next: `docker save --output FILE ${text} && mpu ${verb} docker-archive:FILE`,
-    exitCode: ExitCode.usage,
-  });
-}
-
 /** A full name in the form in which two names of the same image are equal: the defaults of docker and podman removed. */
 export function canonicalName(name: string): string {
   const slash = name.lastIndexOf('/');

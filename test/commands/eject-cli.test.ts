@@ -26,7 +26,7 @@ await t.test('help and usage', async (t) => {
     const help = await mpu([command, '--help']);
     t.match(help, { status: 0, stderr: '' });
     for (const word of words) t.ok(help.stdout.includes(word), `${command}: ${word}`);
-    for (const args of [[], ['a', 'b'], ['oci:'], ['oci:x', '--read-layers', 'perhaps'], ['app:1']]) {
+    for (const args of [[], ['a', 'b'], ['oci:'], ['oci:x', '--read-layers', 'perhaps'], ['A B']]) {
       t.match(await mpu([command, ...args]), { status: 2, stdout: '', stderr: /next:/ }, `${command} ${args.join(' ')}`);
     }
     t.match(json(await mpu([command, 'oci:/none', '--json'])), { ok: false, command, error: { code: 'layout-invalid', exitCode: 1 } });

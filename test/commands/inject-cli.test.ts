@@ -77,7 +77,7 @@ await t.test('flags may come from the environment', async (t) => {
 
 await t.test('without an engine: exit 3', async (t) => {
   const env = await fakeEngines(t.testdir(), {});
-  t.match(await mpu(['inject', 'app'], { env }), { status: 3, stdout: '', stderr: /neither docker nor podman[^]*next:/ });
+  t.match(await mpu(['inject', 'app'], { env }), { status: 3, stdout: '', stderr: /none of docker, podman, nerdctl, buildah[^]*next:/ });
   t.match(await mpu(['inject', '-e', 'podman', 'app'], { env }), { status: 3, stderr: /no podman in PATH/ });
 });
 

@@ -98,9 +98,7 @@ await t.test('podman', { skip }, async (t) => {
   await t.test('images that cannot be injected', async (t) => {
     const archive = join(podman.directory, 'other.tar');
     await writeFile(archive, await tinyTar({ 'lib/ld-musl-x86_64.so.1': 'musl' }));
-    await podman.check('import', '--quiet', archive, 'localhost/musl:1');
     await podman.check('import', '--quiet', '--arch', 'riscv64', archive, 'localhost/riscv:1');
-    t.match(await inject('musl:1'), { status: 1, stderr: /musl/ });
     t.match(await inject('riscv:1'), { status: 1, stderr: /linux\/riscv64/ });
     await nothingLeft(t, podman);
   });

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The files of an image, read through a container that is never started. */
+import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
-import { MpuError } from '../errors.js';
+import { MpuError, errnoName, messageOf } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
 import { loaderFacts, type LoaderFacts } from '../loader.js';
+import { Host } from '../module/host.js';
 import { sha256 } from '../oci/descriptor.js';
-import type { Engine } from './engine.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;
@@ -23,17 +24,32 @@ async function firstEntry(archive: Buffer): Promise<{ header: Header; data: Buff
   return undefined;
 }
 
+/** What can be told of a file from its data. */
+abstract class WholeFiles implements ImageFiles {
+  abstract readFile(path: string): Promise<Buffer | undefined>;
+
+  async loader(path: string): Promise<LoaderFacts | undefined> {
+    const data = await this.readFile(path);
+    return data === undefined ? undefined : loaderFacts(data);
+  }
+
+  async digest(path: string): Promise<string | undefined> {
+    const data = await this.readFile(path);
+    return data === undefined ? undefined : sha256(data);
+  }
+}
+
 /** Files of a container, by the engine's `cp`. */
-export class ContainerFiles implements ImageFiles {
-  constructor(
-    private readonly engine: Engine,
-    private readonly container: string,
-  ) {}
+export class ContainerFiles extends WholeFiles {
+  /** `archive` gives an archive of one path; undefined when there is no such path. */
+  constructor(private readonly archive: (path: string) => Promise<Buffer | undefined>) {
+    super();
+  }
 
   async readFile(path: string): Promise<Buffer | undefined> {
     let place = path;
     for (let links = 0; links < MAX_LINKS; links++) {
-      const archive = await this.engine.archive(this.container, place);
+      const archive = await this.archive(place);
       const entry = archive === undefined ? undefined : await firstEntry(archive);
       if (entry === undefined) return undefined;
       const { type, linkname } = entry.header;
@@ -44,15 +60,25 @@ export class ContainerFiles implements ImageFiles {
     }
     throw unusual(path, 'its symbolic links form a loop');
   }
+}
 
-  async loader(path: string): Promise<LoaderFacts | undefined> {
-    const data = await this.readFile(path);
-    return data === undefined ? undefined : loaderFacts(data);
+/** Files below a directory in which a container is mounted. */
+export class DirectoryFiles extends WholeFiles {
+  private constructor(private readonly root: Host) {
+    super();
   }
 
-  async digest(path: string): Promise<string | undefined> {
-    const data = await this.readFile(path);
-    return data === undefined ? undefined : sha256(data);
+  static async open(directory: string): Promise<DirectoryFiles> {
+    return new DirectoryFiles(await Host.open({ root: directory }));
+  }
+
+  async readFile(path: string): Promise<Buffer | undefined> {
+    try {
+      return await readFile(await this.root.resolve(path));
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(errnoName(error) ?? '')) return undefined;
+      throw unusual(path, errnoName(error) === 'EISDIR' ? 'it is no regular file' : messageOf(error));
+    }
   }
 }
 

@@ -1,69 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** docker and podman, driven through their command lines. */
+/** docker, podman, nerdctl and buildah, driven through their command lines. */
 import { randomBytes } from 'node:crypto';
-import { ExitCode, MpuError, errnoName, messageOf } from '../errors.js';
+import { ExitCode, MpuError, messageOf } from '../errors.js';
 import type { EngineName } from '../inject-types.js';
-import { isJsonObject } from '../oci/descriptor.js';
+import type { ImageFiles } from '../injection-plan.js';
 import { runProcess, type ProcessResult } from '../run-process.js';
-
-/** An image in an engine's store. */
-export interface EngineImage {
-  /** `sha256:` and 64 hexadecimal digits. */
-  id: string;
-  os: string;
-  architecture: string;
-  variant: string | undefined;
-  /** Digests of the uncompressed layers, the lowest first. */
-  layers: string[];
-  labels: Record<string, string>;
-  /** Full names with tags. */
-  names: string[];
-  /** Instructions that a build on this image would run. */
-  onBuild: string[];
-  /** Whether it is stored in docker's format, which can hold more than OCI's (health checks). */
-  isDockerFormat: boolean;
-}
+import { ContainerFiles, DirectoryFiles } from './container-files.js';
+import { engineError, lastWords, missingError } from './engine-errors.js';
+import { parseBuildahImage, parseImage, type EngineImage } from './engine-image.js';
 
 const NO_IMAGE = /no such image|image not known|unable to find.*in local storage|failed to find image/i;
-const DENIED = /permission denied/i;
-const NOT_RUNNING = /cannot connect to the docker daemon|is the docker daemon running|error during connect|connection refused/i;
 
-const strings = (value: unknown): string[] =>
-  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-
-function parseImage(data: Buffer): EngineImage {
-  const parsed: unknown = JSON.parse(data.toString());
-  const image: unknown = Array.isArray(parsed) ? parsed[0] : undefined;
-  if (!isJsonObject(image) || typeof image.Id !== 'string') throw new TypeError('no image in the answer');
-  const config = isJsonObject(image.Config) ? image.Config : {};
-  const rootfs = isJsonObject(image.RootFS) ? image.RootFS : {};
-  const labels = isJsonObject(config.Labels) ? config.Labels : {};
-  const variant = image.Variant;
-  return {
-    id: `sha256:${image.Id.replace(/^sha256:/, '')}`,
-    os: String(image.Os),
-    architecture: String(image.Architecture),
-    variant: typeof variant === 'string' && variant !== '' ? variant : undefined,
-    layers: strings(rootfs.Layers),
-    labels: Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)])),
-    names: strings(image.RepoTags),
-    onBuild: strings(config.OnBuild),
-    isDockerFormat: typeof image.ManifestType !== 'string' || image.ManifestType.includes('docker'),
-  };
-}
-
-/** The end of what a program said, on one line. */
-function lastWords(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('DEPRECATED'));
-  return lines.slice(-3).join(' ').trim() || 'it gave no reason';
-}
+/** A name that nothing else has. */
+const ownName = (): string => `mpu-inject-${randomBytes(6).toString('hex')}`;
 
 /** A container engine that works. */
 export class Engine {
   private constructor(
     readonly name: EngineName,
-    /** Whether the command is podman, perhaps under docker's name. */
-    private readonly isPodman: boolean,
+    /** Which program answers, perhaps under the name of another. */
+    private readonly program: EngineName,
   ) {}
 
   /**
@@ -77,50 +33,63 @@ export class Engine {
     } catch (error) {
       throw missingError(name, error);
     }
-    const engine = new Engine(name, answer.stdout.includes('podman'));
-    // podman has no daemon, and everything it lacks shows at the first real command.
-    if (!engine.isPodman) await engine.#run('ask the daemon for its version', ['version', '--format', '{{.Server.Version}}']);
+    const program = (['podman', 'nerdctl'] as const).find((other) => answer.stdout.includes(other)) ?? name;
+    const engine = new Engine(name, program);
+    // podman and buildah have no daemon, and everything they lack shows at the first real command.
+    if (program === 'docker') await engine.#run('ask the daemon for its version', ['version', '--format', '{{.Server.Version}}']);
+    if (program === 'nerdctl') await engine.#run('ask containerd for images', ['images', '--quiet']);
+    if (program === 'buildah') engine.#checkPrivilege();
     return engine;
   }
 
-  /** Whether this is podman answering to docker's name. */
+  /** Whether this is another engine answering to docker's name. */
   get isAlias(): boolean {
-    return this.isPodman && this.name === 'docker';
+    return this.name !== this.program;
+  }
+
+  /** Whether images are made by {@link build}; else they have to be edited outside of it. */
+  get canBuild(): boolean {
+    // nerdctl needs a daemon of its own for that, which few have.
+    return this.program !== 'nerdctl';
   }
 
   /** An image by name or id; undefined when the engine does not have it. Never pulls. */
   async inspect(name: string): Promise<EngineImage | undefined> {
-    const answer = await this.#start(['image', 'inspect', name]);
+    const isBuildah = this.program === 'buildah';
+    const what = `inspect the image ${name}`;
+    const answer = await this.#start(isBuildah ? ['inspect', '--type', 'image', name.replace(/^sha256:/, '')] : ['image', 'inspect', name]);
     if (answer.status !== 0 && NO_IMAGE.test(answer.stderr)) return undefined;
-    this.#check(`inspect the image ${name}`, answer);
+    this.#check(what, answer);
     try {
-      return parseImage(answer.stdout);
+      if (!isBuildah) return parseImage(answer.stdout);
+      const list = await this.#run('list the images', ['images', '--json', '--no-trunc']);
+      return parseBuildahImage(answer.stdout, list.stdout);
     } catch (error) {
-      throw this.#error(`inspect the image ${name}`, messageOf(error));
+      throw error instanceof MpuError ? error : this.#error(what, messageOf(error));
     }
   }
 
-  /** Creates a container that is never started; gives its name to `work` and removes it whatever happens. */
-  async withContainer<T>(image: EngineImage, work: (container: string) => Promise<T>): Promise<T> {
-    const container = `mpu-inject-${randomBytes(6).toString('hex')}`;
+  /** Gives `work` the files of an image, of a container that is never started and is removed whatever happens. */
+  async withFiles<T>(image: EngineImage, work: (files: ImageFiles) => Promise<T>): Promise<T> {
+    const container = ownName();
+    const what = 'create a container to read the image';
+    if (this.program === 'buildah') {
+      try {
+        await this.#run(what, ['from', '--pull-never', '--name', container, image.id.replace('sha256:', '')]);
+        const { stdout } = await this.#run(what, ['mount', container]);
+        return await work(await DirectoryFiles.open(stdout.toString().trim()));
+      } finally {
+        await this.#start(['rm', container]);
+      }
+    }
     try {
       // An image without a command needs one to be created from; it is never run.
-      await this.#run('create a container to read the image', ['create', '--name', container, '--network=none', image.id, '/mpu']);
-      return await work(container);
+      await this.#run(what, ['create', '--name', container, '--network=none', image.id, '/mpu']);
+      return await work(new ContainerFiles((path) => this.#archive(container, path)));
     } finally {
       // With the anonymous volumes that were made for the image's VOLUME instructions.
       await this.#start(['rm', '--force', '--volumes', container]);
     }
-  }
-
-  /** An archive of one path of a container, as `cp` gives it; undefined when there is no such path. */
-  async archive(container: string, path: string): Promise<Buffer | undefined> {
-    const answer = await this.#start(['cp', `${container}:${path}`, '-']);
-    if (answer.status !== 0 && /no such (file|container:path)|could not (find|be found)/i.test(answer.stderr)) {
-      return undefined;
-    }
-    this.#check(`read ${path} in the image`, answer);
-    return answer.stdout;
   }
 
   /**
@@ -133,14 +102,14 @@ export class Engine {
     timestamp: number | undefined,
   ): Promise<string> {
     const platform = ['--platform', [image.os, image.architecture, image.variant].filter(Boolean).join('/')];
-    if (this.isPodman) {
+    if (this.program === 'podman' || this.program === 'buildah') {
       const format = ['--format', image.isDockerFormat ? 'docker' : 'oci'];
       const time = timestamp === undefined ? [] : ['--timestamp', String(timestamp)];
       const flags = ['--quiet', '--layers=false', '--pull=never', '--identity-label=false', ...platform, ...format, ...time];
       return this.#build(['build', ...flags, '-'], await context(image.id.replace('sha256:', '')));
     }
     // BuildKit takes no image id after FROM, and the user's tag may move meanwhile.
-    const from = `mpu-inject-${randomBytes(6).toString('hex')}:source`;
+    const from = `${ownName()}:source`;
     try {
       await this.tag(image.id, from);
       return await this.#build(['build', '--quiet', ...platform, '-'], await context(from));
@@ -149,9 +118,23 @@ export class Engine {
     }
   }
 
+  /** Writes an image, with the layers it has, into a docker archive. */
+  async save(image: EngineImage, file: string): Promise<void> {
+    const id = image.id.replace('sha256:', '');
+    const what = `save the image ${image.id}`;
+    if (this.program === 'buildah') await this.#run(what, ['push', '--quiet', id, `docker-archive:${file}`]);
+    else await this.#run(what, ['save', ...(this.program === 'podman' ? ['--format', 'docker-archive'] : []), '--output', file, id]);
+  }
+
+  /** Takes the image of a docker archive, with the name it has there. */
+  async load(file: string): Promise<void> {
+    const args = this.program === 'buildah' ? ['pull', '--quiet', `docker-archive:${file}`] : ['load', '--input', file];
+    await this.#run('load the new image', args);
+  }
+
   /** Gives an image a name, which it takes from any other image. */
   async tag(id: string, name: string): Promise<void> {
-    await this.#run(`give the image the name ${name}`, ['tag', id, name]);
+    await this.#run(`give the image the name ${name}`, ['tag', this.program === 'buildah' ? id.replace('sha256:', '') : id, name]);
   }
 
   /**
@@ -160,12 +143,33 @@ export class Engine {
    */
   async removeUnnamed(id: string): Promise<void> {
     const image = await this.inspect(id);
-    if (image?.names.length === 0) await this.#start(['rmi', id]);
+    if (image?.names.length === 0) await this.#start(['rmi', id.replace('sha256:', '')]);
   }
 
   /** The command that gets an image from its registry. */
   pullCommand(name: string): string {
     return `${this.name} pull ${name}`;
+  }
+
+  /** An archive of one path of a container, as `cp` gives it; undefined when there is no such path. */
+  async #archive(container: string, path: string): Promise<Buffer | undefined> {
+    const answer = await this.#start(['cp', `${container}:${path}`, '-']);
+    if (answer.status !== 0 && /no such (file|container:path)|could not (find|be found)/i.test(answer.stderr)) {
+      return undefined;
+    }
+    this.#check(`read ${path} in the image`, answer);
+    return answer.stdout;
+  }
+
+  #checkPrivilege(): void {
+    if (process.getuid?.() === 0) return;
+    throw new MpuError({
+      code: 'engine-denied',
+      what: 'cannot use buildah',
+      why: 'it mounts images for their owner only in a user namespace',
+      next: 'buildah unshare mpu inject IMAGE',
+      exitCode: ExitCode.permission,
+    });
   }
 
   async #build(args: string[], context: Buffer): Promise<string> {
@@ -196,42 +200,6 @@ export class Engine {
   }
 
   #error(what: string, why: string): MpuError {
-    if (!this.isPodman && DENIED.test(why) && /socket|daemon/i.test(why)) {
-      return new MpuError({
-        code: 'engine-denied',
-        what: 'cannot use docker',
-        why,
-        next: 'run it with sudo, or join the group of the socket: sudo usermod -aG docker "$USER", then log in again',
-        exitCode: ExitCode.permission,
-      });
-    }
-    if (!this.isPodman && NOT_RUNNING.test(why)) {
-      return new MpuError({
-        code: 'engine-down',
-        what: 'cannot use docker',
-        why,
-        next: 'sudo systemctl start docker, or set DOCKER_HOST to where it listens',
-        exitCode: ExitCode.hostUnsupported,
-      });
-    }
-    return new MpuError({
-      code: 'engine-failed',
-      what: `cannot ${what}`,
-      why: `${this.name}: ${why}`,
-      next: `${this.name} info shows whether it works; then run it again`,
-      exitCode: DENIED.test(why) ? ExitCode.permission : ExitCode.failed,
-    });
+    return engineError(this.name, this.program === 'docker' || this.program === 'nerdctl', what, why);
   }
-}
-
-function missingError(name: EngineName, error: unknown): MpuError {
-  const absent = errnoName(error) === 'ENOENT';
-  return new MpuError({
-    code: 'engine-missing',
-    what: `cannot use ${name}`,
-    why: absent ? `there is no ${name} in PATH` : messageOf(error),
-    next: `install it (package ${name === 'docker' ? 'docker.io' : name}), or use an OCI layout: mpu inject oci:DIR:TAG`,
-    exitCode: absent ? ExitCode.hostUnsupported : ExitCode.permission,
-    cause: error,
-  });
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What engines say of an image. */
+import { isJsonObject } from '../oci/descriptor.js';
+
+/** An image in an engine's store. */
+export interface EngineImage {
+  /** `sha256:` and 64 hexadecimal digits. */
+  id: string;
+  os: string;
+  architecture: string;
+  variant: string | undefined;
+  /** Digests of the uncompressed layers, the lowest first. */
+  layers: string[];
+  labels: Record<string, string>;
+  /** `NAME=value` each. */
+  environment: string[];
+  /** Full names with tags. */
+  names: string[];
+  /** Instructions that a build on this image would run. */
+  onBuild: string[];
+  /** Whether it is stored in docker's format, which can hold more than OCI's (health checks). */
+  isDockerFormat: boolean;
+}
+
+const strings = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+
+const textOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+/** What the `config` object of an image's configuration says of its containers. */
+function executionOf(value: unknown): Pick<EngineImage, 'labels' | 'environment' | 'onBuild'> {
+  const config = isJsonObject(value) ? value : {};
+  const labels = isJsonObject(config.Labels) ? config.Labels : {};
+  return {
+    labels: Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, String(label)])),
+    environment: strings(config.Env),
+    onBuild: strings(config.OnBuild),
+  };
+}
+
+/** Parses what `image inspect` of docker, podman and nerdctl prints; throws for anything else. */
+export function parseImage(data: Buffer): EngineImage {
+  const parsed: unknown = JSON.parse(data.toString());
+  const image: unknown = Array.isArray(parsed) ? parsed[0] : undefined;
+  if (!isJsonObject(image) || typeof image.Id !== 'string') throw new TypeError('no image in the answer');
+  const rootfs = isJsonObject(image.RootFS) ? image.RootFS : {};
+  return {
+    ...executionOf(image.Config),
+    id: `sha256:${image.Id.replace(/^sha256:/, '')}`,
+    os: String(image.Os),
+    architecture: String(image.Architecture),
+    variant: textOrNothing(image.Variant),
+    layers: strings(rootfs.Layers),
+    names: strings(image.RepoTags),
+    isDockerFormat: typeof image.ManifestType !== 'string' || image.ManifestType.includes('docker'),
+  };
+}
+
+/** Parses what `buildah inspect --type image` prints, and, for the names, `buildah images --json --no-trunc`. */
+export function parseBuildahImage(inspected: Buffer, listed: Buffer): EngineImage {
+  const image: unknown = JSON.parse(inspected.toString());
+  const docker = isJsonObject(image) ? image.Docker : undefined;
+  if (!isJsonObject(image) || typeof image.FromImageID !== 'string' || !isJsonObject(docker)) throw new TypeError('no image in the answer');
+  const rootfs = isJsonObject(docker.rootfs) ? docker.rootfs : {};
+  const id = `sha256:${image.FromImageID}`;
+  const list: unknown = JSON.parse(listed.toString() || '[]');
+  const names = (Array.isArray(list) ? (list as unknown[]) : []).flatMap((entry) =>
+    isJsonObject(entry) && typeof entry.id === 'string' && `sha256:${entry.id.replace(/^sha256:/, '')}` === id ? strings(entry.names) : [],
+  );
+  return {
+    ...executionOf(docker.config),
+    id,
+    os: String(docker.os),
+    architecture: String(docker.architecture),
+    variant: textOrNothing(docker.variant),
+    layers: strings(rootfs.diff_ids),
+    names: [...new Set(names)],
+    isDockerFormat: typeof image.Manifest === 'string' && image.Manifest.includes('vnd.docker.'),
+  };
+}
