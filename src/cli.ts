@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander';
 import type { RegisterCommand, Run } from './commands/command.js';
 import { registerCdi } from './commands/cdi.js';
 import { registerDemo } from './commands/demo.js';
+import { registerDockerfile } from './commands/dockerfile.js';
 import { registerEject } from './commands/eject.js';
 import { registerInject } from './commands/inject.js';
 import { registerInspect } from './commands/inspect.js';
@@ -18,6 +19,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerInject,
   registerEject,
   registerInspect,
+  registerDockerfile,
   registerCdi,
   registerModule,
   registerDemo,
