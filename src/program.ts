@@ -5,6 +5,7 @@ import type { RegisterCommand, Run } from './commands/command.js';
 import { registerCdi } from './commands/cdi.js';
 import { registerCompletion } from './commands/completion.js';
 import { registerDemo } from './commands/demo.js';
+import { registerDockerfile } from './commands/dockerfile.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEject } from './commands/eject.js';
 import { registerInject } from './commands/inject.js';
@@ -21,6 +22,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerInject,
   registerEject,
   registerInspect,
+  registerDockerfile,
   registerCdi,
   registerModule,
   registerDoctor,

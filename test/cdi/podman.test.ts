@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** podman gives containers of untouched images libmpu.so by --device. */
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -10,7 +10,7 @@ import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
 import { baseImage } from '../lib/base-image.js';
 import { lacking, startPodman } from '../lib/engines.js';
-import { check } from '../lib/mpu.js';
+import { writeMuslImage } from '../lib/musl-image.js';
 import { checkScene } from '../lib/scene.js';
 import { writeStandInLibraries } from '../lib/tiny-layout.js';
 import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
@@ -79,13 +79,7 @@ await t.test('containers of every kind', { skip }, async (t) => {
   });
 
   await t.test('env: musl', async (t) => {
-    const root = join(podman.directory, 'musl');
-    await mkdir(join(root, 'lib'), { recursive: true });
-    const source = '#include <stdio.h>\nint main(void) { FILE *f = fopen("/proc/self/maps", "r"); int c; while ((c = getc(f)) != EOF) putchar(c); return 0; }\n';
-    await writeFile(join(podman.directory, 'maps.c'), source);
-    await check('musl-gcc', ['-o', join(root, 'maps'), join(podman.directory, 'maps.c')]);
-    await check('cp', ['-L', '/lib/ld-musl-x86_64.so.1', join(root, 'lib/ld-musl-x86_64.so.1')]);
-    await check('tar', ['-C', root, '-cf', join(podman.directory, 'musl.tar'), '.']);
+    await writeMuslImage(join(podman.directory, 'musl.tar'));
     await podman.check('import', '--quiet', join(podman.directory, 'musl.tar'), 'localhost/musl:1');
     const maps = await podmanRun('--device dev.mpu/preload=env', 'musl:1 /maps');
     t.match(maps, { status: 0, stderr: '' });

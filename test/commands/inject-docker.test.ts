@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Images of a real docker daemon, injected by its old builder and by BuildKit. */
 import { writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { baseImage } from '../lib/base-image.js';
-import { lacking, startDocker, startPodman, type TestEngine } from '../lib/engines.js';
+import { builderEnvironment, lacking, startDocker, startPodman } from '../lib/engines.js';
 import { mpu, run, type Ended } from '../lib/mpu.js';
 import { tinyTar } from '../lib/tiny-layout.js';
 
@@ -90,17 +90,3 @@ await t.test('docker', { skip: await lacking(['docker', 'dockerd', 'mmdebstrap',
     t.match(await mpu(['inject', 'debian:1'], { env }), { status: 0, stderr: /both docker and podman/ });
   });
 });
-
-/** The environment in which some docker command in PATH builds with (`1`) or without (`0`) BuildKit. */
-async function builderEnvironment(docker: TestEngine, buildKit: string): Promise<NodeJS.ProcessEnv | undefined> {
-  const path = docker.env.PATH ?? '';
-  for (const directory of path.split(delimiter)) {
-    const env = { PATH: `${directory}${delimiter}${path}`, DOCKER_BUILDKIT: buildKit };
-    const probe = 'printf "FROM scratch\\nLABEL a=b\\n" | docker build --quiet --tag probe -';
-    const { status } = await run('sh', ['-c', probe], { env: { ...docker.env, ...env } });
-    if (status !== 0) continue;
-    await docker.check('rmi', 'probe');
-    return env;
-  }
-  return undefined;
-}

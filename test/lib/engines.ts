@@ -123,3 +123,17 @@ export async function startDocker(): Promise<TestEngine> {
   }
   return { name: 'docker', env, directory, check: (...args) => check('docker', args, { env }), stop };
 }
+
+/** The environment in which some docker command in PATH builds with (`1`) or without (`0`) BuildKit. */
+export async function builderEnvironment(docker: TestEngine, buildKit: string): Promise<NodeJS.ProcessEnv | undefined> {
+  const path = docker.env.PATH ?? '';
+  for (const directory of path.split(delimiter)) {
+    const env = { PATH: `${directory}${delimiter}${path}`, DOCKER_BUILDKIT: buildKit };
+    const probe = 'printf "FROM scratch\\nLABEL a=b\\n" | docker build --quiet --tag probe -';
+    const { status } = await run('sh', ['-c', probe], { env: { ...docker.env, ...env } });
+    if (status !== 0) continue;
+    await docker.check('rmi', 'probe');
+    return env;
+  }
+  return undefined;
+}

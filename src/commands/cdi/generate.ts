@@ -2,8 +2,9 @@
 /** `mpu cdi generate`: write the CDI spec. */
 import { Option } from 'commander';
 import { resolve } from 'node:path';
-import { generateSpec, specText, writeAside } from '../../lib/cdi/generate.js';
+import { generateSpec, specText } from '../../lib/cdi/generate.js';
 import { deviceNames, PIDNS } from '../../lib/cdi/spec.js';
+import { writeAside } from '../../lib/write-aside.js';
 import type { RegisterCommand } from '../command.js';
 import { addCdiOptions, cdiOptionsOf, EXIT_CODES, type CdiFlags } from './options.js';
 

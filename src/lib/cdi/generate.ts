@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Writing the CDI spec of mpu's devices, with the files it names. */
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { errnoName, fileError } from '../errors.js';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { HOST_DIRECTORY, placeHostFiles } from './host-files.js';
 import { PIDNS, specFor, type Spec } from './spec.js';
 
@@ -29,27 +28,4 @@ export async function generateSpec(options: GenerateOptions = {}): Promise<Spec>
 /** The text of a spec, as it stands in a file. */
 export function specText(spec: Spec): string {
   return `${JSON.stringify(spec, undefined, 2)}\n`;
-}
-
-/** Writes a file aside and renames it into place. Returns false where it had that text already. */
-export async function writeAside(path: string, text: string): Promise<boolean> {
-  try {
-    const before = await readFile(path, 'utf8').catch((error: unknown) => {
-      if (errnoName(error) === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (before === text) return false;
-    await mkdir(dirname(path), { recursive: true });
-    // Engines take every .json and .yaml of the directory for a spec.
-    const aside = `${path}.${process.pid}.tmp`;
-    try {
-      await writeFile(aside, text, { mode: 0o644 });
-      await rename(aside, path);
-    } finally {
-      await rm(aside, { force: true });
-    }
-    return true;
-  } catch (error) {
-    throw fileError(error, `cannot write ${path}`);
-  }
 }

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, write
 import { join } from 'node:path';
 import { fileError, MpuError, ExitCode, errnoName } from '../errors.js';
 import { packLayer, type LayerEntry } from '../layer.js';
-import { libraryEntries, libraryPlaces, loadLibraries, type Architecture } from '../payload.js';
+import { loadLibraries, variableEntries, type Architecture } from '../payload.js';
 import { LIBRARY_ROOT, PRELOAD_FILE, addPreloadEntry } from '../preload-file.js';
 
 /** Where they lie unless another directory is named. Not in /run: that is often mounted noexec. */
@@ -36,18 +36,11 @@ function hostArchitecture(): Architecture {
   });
 }
 
-/**
- * What every image is given, known or not. Where `$LIB` is `lib`, a 64-bit library: images whose 64-bit
- * loader says so (Arch, Wolfi) are many, 32-bit programs in images whose 32-bit loader does (Fedora) few.
- */
+/** What images are given of which nothing is known. */
 async function entriesFor(libraryDirectory: string | undefined): Promise<LayerEntry[]> {
   const architecture = hostArchitecture();
-  const places = libraryPlaces(architecture, 'lib');
-  const triplet = architecture === 'x86_64' ? 'lib/x86_64-linux-gnu' : 'lib/aarch64-linux-gnu';
   return [
-    ...libraryEntries(places, await loadLibraries(architecture, libraryDirectory)),
-    // musl takes LD_PRELOAD as it is written, so there has to be a directory of that name.
-    { type: 'symlink', path: `${LIBRARY_ROOT.slice(1)}/$LIB`, target: triplet },
+    ...variableEntries(architecture, await loadLibraries(architecture, libraryDirectory)),
     { type: 'directory', path: 'etc' },
     { type: 'file', path: PRELOAD_FILE.slice(1), data: addPreloadEntry(undefined) },
   ];

@@ -8,7 +8,7 @@ import { readIfPresent } from '../module/host.js';
 import { lastLines, runProgram } from '../module/program.js';
 import { undoOnFailure } from '../module/undo.js';
 import { packageRoot } from '../package-root.js';
-import { writeAside } from './generate.js';
+import { writeAside } from '../write-aside.js';
 import { HOST_DIRECTORY, removeHostFiles } from './host-files.js';
 import { KIND, PIDNS } from './spec.js';
 

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The lines of a Dockerfile that put libmpu.so into a base image, and the files that they add. */
+import { join } from 'node:path';
+import { ExitCode, MpuError, throwIfInterrupted } from './errors.js';
+import { findImage, supportedArchitecture } from './engine/find-image.js';
+import type { InjectOptions } from './inject-types.js';
+import { planInjection, type InjectionPlan } from './injection-plan.js';
+import { packLayer, type LayerEntry } from './layer.js';
+import { libraryEntries, libraryPlaces, loadLibraries, variableEntries, type Architecture } from './payload.js';
+import { PRELOAD_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './preload-file.js';
+import { parseImageReference, type EngineReference } from './reference.js';
+import { version } from './version.js';
+import { writeAside } from './write-aside.js';
+
+/** How to make the lines; everything is optional. */
+export interface DockerfileOptions
+  extends Pick<InjectOptions, 'engine' | 'libraryDirectory' | 'timestamp' | 'signal' | 'onProgress' | 'onNotice'> {
+  /** Directory to write the files into; default: they are not written. */
+  context?: string;
+}
+
+/** The lines and the files. */
+export interface DockerfileResult {
+  dockerfile: string;
+  /** Names of the files that it adds, one for each architecture. */
+  files: string[];
+  /** `/etc/ld.so.preload` or `LD_PRELOAD`. */
+  loadedBy: InjectionPlan['loadedBy'];
+}
+
+/** As in the predefined argument TARGETARCH of BuildKit and buildah. */
+const TARGETS: Record<string, Architecture> = { amd64: 'x86_64', arm64: 'aarch64' };
+
+const fileName = (target: string): string => `mpu-${target}.tar`;
+
+function referenceOf(from: string): EngineReference {
+  const reference = parseImageReference(from);
+  if (reference.kind === 'engine') return reference;
+  throw new MpuError({
+    code: 'usage',
+    what: `cannot write FROM ${from}`,
+    why: 'a Dockerfile names images in engines and registries only',
+    next: `mpu inject ${from}`,
+    exitCode: ExitCode.usage,
+  });
+}
+
+/** What the base image needs; undefined where no engine has it. */
+async function look(reference: EngineReference, options: DockerfileOptions): Promise<InjectionPlan | undefined> {
+  try {
+    const { engine, image } = await findImage(reference, options);
+    const architecture = supportedArchitecture(reference, image, 'build on');
+    const libraries = await loadLibraries(architecture, options.libraryDirectory);
+    options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
+    const { name, environment } = { name: reference.text, environment: image.environment };
+    return await engine.withFiles(image, (files) => planInjection({ name, architecture, files, environment }, libraries));
+  } catch (error) {
+    const isElsewhere = error instanceof MpuError && ['engine-missing', 'engine-down', 'engine-denied', 'image-not-found'].includes(error.code);
+    if (isElsewhere && options.engine === undefined) return undefined;
+    throw error;
+  }
+}
+
+/** What is added for one architecture. */
+async function entriesFor(
+  architecture: Architecture,
+  plan: InjectionPlan | undefined,
+  libraryDirectory: string | undefined,
+): Promise<LayerEntry[]> {
+  const libraries = await loadLibraries(architecture, libraryDirectory);
+  if (plan?.loadedBy !== PRELOAD_FILE) return variableEntries(architecture, libraries);
+  const preload = plan.entries.filter(({ path }) => path === PRELOAD_FILE.slice(1));
+  // `lib` is a link in both cases, to one library or the other.
+  const lib = plan.entries.find(({ path }) => path.endsWith('/lib/libmpu.so'));
+  const native = lib?.type === 'symlink' && lib.target.startsWith('i386') ? 'lib64' : 'lib';
+  return [...libraryEntries(libraryPlaces(architecture, native), libraries), ...preload];
+}
+
+function textFor(from: string, loadedBy: InjectionPlan['loadedBy']): string {
+  const variable = `${PRELOAD_VARIABLE}=\${${PRELOAD_VARIABLE}:+\${${PRELOAD_VARIABLE}}:}${PRELOAD_ENTRY.replace('$', '\\$')}`;
+  const lines = [
+    `# libmpu.so ${version}: GPU processes with their own PIDs (mpu dockerfile)`,
+    `FROM ${from}`,
+    'ARG TARGETARCH',
+    `ADD ${fileName('${TARGETARCH}')} /`,
+    ...(loadedBy === PRELOAD_VARIABLE ? [`ENV ${variable}`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * The Dockerfile that adds libmpu.so to `from`. An engine that has the image is asked what is in it: then
+ * its /etc/ld.so.preload is extended. Otherwise LD_PRELOAD loads the library, which works in any image.
+ * No program of the image is run. Rejects with an MpuError.
+ */
+export async function makeDockerfile(from: string, options: DockerfileOptions = {}): Promise<DockerfileResult> {
+  const plan = await look(referenceOf(from), options);
+  throwIfInterrupted(options.signal);
+  if (plan?.entries.length === 0) {
+    const what = `cannot add libmpu.so to ${from}`;
+    throw new MpuError({ code: 'already-injected', what, why: 'it has it already', next: `FROM ${from}, and nothing else` });
+  }
+  const loadedBy = plan?.loadedBy ?? PRELOAD_VARIABLE;
+  for (const [target, architecture] of Object.entries(TARGETS)) {
+    const layer = await packLayer(await entriesFor(architecture, plan, options.libraryDirectory), options.timestamp ?? 0);
+    if (options.context !== undefined) await writeAside(join(options.context, fileName(target)), layer);
+  }
+  return { dockerfile: textFor(from, loadedBy), files: Object.keys(TARGETS).map(fileName), loadedBy };
+}
