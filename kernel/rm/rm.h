@@ -16,6 +16,10 @@
 #ifndef MPU_RM_H
 #define MPU_RM_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef __UINT8_TYPE__ mpu_u8;
 typedef __UINT16_TYPE__ mpu_u16;
 typedef __UINT32_TYPE__ mpu_u32;
@@ -278,5 +282,9 @@ struct mpu_rm_work {
  */
 mpu_u32 mpu_rm_control(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, mpu_u32 cmd,
 		       void *params, mpu_u32 size, mpu_u32 status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

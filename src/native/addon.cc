@@ -5,11 +5,8 @@
 #include "module.h"
 #include "preload/netlink.h"
 #include "preload/nsfs.h"
-#include "uapi/mpu.h"
-
-extern "C" {
 #include "rm/rm.h"
-}
+#include "uapi/mpu.h"
 
 #include <algorithm>
 #include <cerrno>
