@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "environment.h"
+#include "own.h"
 #include "sys.h"
 
 #define AT_NULL	  0
@@ -45,17 +46,16 @@ static void take(struct match *match, char c)
 }
 
 /* True for setuid and otherwise privileged programs, and where the kernel does not tell. */
-static int privileged(void)
+static int privileged(unsigned long *vector, unsigned long room)
 {
-	unsigned long vector[2 * 64];
-	unsigned int i, words;
+	unsigned long i, words;
 	long size, fd = mpu_sys_open_own("/proc/thread-self/auxv", "/proc/self/auxv");
 
 	if (fd < 0)
 		return 1;
-	size = mpu_sys_read((int)fd, vector, sizeof(vector));
+	size = mpu_sys_read((int)fd, vector, room);
 	mpu_sys_close((int)fd);
-	words = size > 0 ? (unsigned int)size / sizeof(vector[0]) : 0;
+	words = size > 0 ? (unsigned long)size / sizeof(vector[0]) : 0;
 	for (i = 0; i + 1 < words && vector[i] != AT_NULL; i += 2)
 		if (vector[i] == AT_SECURE)
 			return vector[i + 1] != 0;
@@ -63,20 +63,21 @@ static int privileged(void)
 }
 
 /* Returns false when not all could be read. */
-static int scan(struct match *matches, unsigned int count)
+static int scan(struct match *matches, unsigned int count, char *buffer, unsigned long room)
 {
-	char buffer[1024];
+	struct mpu_own file;
 	unsigned int k;
 	long size, i;
 	long fd = mpu_sys_open_own("/proc/thread-self/environ", "/proc/self/environ");
 
 	if (fd < 0)
 		return 0;
-	while ((size = mpu_sys_read((int)fd, buffer, sizeof(buffer))) > 0)
+	mpu_sys_own(&file, (int)fd);
+	while ((size = mpu_sys_read((int)fd, buffer, room)) > 0)
 		for (i = 0; i < size; i++)
 			for (k = 0; k < count; k++)
 				take(&matches[k], buffer[i]);
-	mpu_sys_close((int)fd);
+	mpu_sys_close_own(&file);
 	return size == 0;
 }
 
@@ -107,7 +108,8 @@ void mpu_environment_read(struct mpu_environment *environment)
 	expect(&matches[DISABLE], "MPU_DISABLE=", disable, sizeof(disable));
 	expect(&matches[DEBUG], "MPU_DEBUG=", debug, sizeof(debug));
 	expect(&matches[PIDNS], "MPU_PIDNS=", environment->pidns, MPU_PATH_SIZE);
-	if (privileged() || !scan(matches, VARIABLES)) {
+	if (privileged(environment->read.words, sizeof(environment->read.words)) ||
+	    !scan(matches, VARIABLES, environment->read.bytes, sizeof(environment->read.bytes))) {
 		environment->pidns[0] = '\0';
 		return;
 	}

@@ -12,6 +12,10 @@ struct mpu_environment {
 	int disabled;		   /* MPU_DISABLE=1 */
 	int debug;		   /* MPU_DEBUG=1: say on stderr what was done */
 	char pidns[MPU_PATH_SIZE]; /* MPU_PIDNS, or empty */
+	union {
+		unsigned long words[128];
+		char bytes[1024];
+	} read; /* what is read on the way: stacks can be small */
 };
 
 /*

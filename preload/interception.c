@@ -2,17 +2,23 @@
 #include "interception.h"
 #include "sys.h"
 
-void mpu_interception_read(struct mpu_interception *state)
+int mpu_interception_read(struct mpu_interception *state)
 {
 	long size, fd = mpu_sys_open("/sys/module/mpu/parameters/intercepting");
 
 	state->size = 0;
 	if (fd < 0)
-		return;
+		return fd == -MPU_ENOENT;
 	size = mpu_sys_read((int)fd, state->text, sizeof(state->text));
 	mpu_sys_close((int)fd);
-	if (size > 0)
+	if (size >= 0) {
 		state->size = (mpu_u32)size;
+	} else {
+		/* Taken away under the open descriptor: off, and not settled. */
+		state->text[0] = '\0';
+		state->size = 1;
+	}
+	return 1;
 }
 
 int mpu_interception_is_on(const struct mpu_interception *state)

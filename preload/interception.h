@@ -11,8 +11,11 @@ struct mpu_interception {
 	mpu_u32 size;
 };
 
-/* Empty where mpu.ko is not loaded, or is one that cannot. */
-void mpu_interception_read(struct mpu_interception *state);
+/*
+ * Empty where mpu.ko is not loaded, or is one that cannot. Returns false when it cannot be told: no
+ * descriptor left, say.
+ */
+int mpu_interception_read(struct mpu_interception *state);
 
 int mpu_interception_is_on(const struct mpu_interception *state);
 

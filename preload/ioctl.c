@@ -126,7 +126,7 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 {
 	struct context context;
 	struct mpu_interception before, after;
-	int i;
+	int i, known;
 
 	mpu_environment_read(&scratch->environment);
 	if (scratch->environment.disabled)
@@ -135,21 +135,24 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 	context.control = control;
 	context.environment = &scratch->environment;
 
-	mpu_interception_read(&before);
-	for (i = 0; i < MOST_SWITCHES; i++) {
-		int settled = mpu_interception_is_settled(&before);
+	known = mpu_interception_read(&before);
+	for (i = 0; known && i < MOST_SWITCHES; i++) {
+		int settled = i == 0 && mpu_interception_is_settled(&before);
 
 		if (!settled && !ask_again(&context, control, params))
 			return;
 		if (!mpu_interception_is_on(&before))
 			put_right(&context, scratch, control, params);
-		if (settled)
+		else if (settled)
 			return;
-		mpu_interception_read(&after);
-		if (mpu_interception_is_same(&before, &after))
+		/* What was put right was asked of the driver too. */
+		known = mpu_interception_read(&after);
+		if (known && mpu_interception_is_same(&before, &after))
 			return;
 		before = after;
 	}
+	if (!known)
+		context_count(&context, MPU_RM_EVENT_UNDECIDED);
 }
 
 /* The control inside the wrapper, or NULL when it wraps something else. */

@@ -7,6 +7,7 @@
 #define SOCK_RAW	3
 #define SOCK_CLOEXEC	02000000
 #define MSG_DONTWAIT	0x40
+#define MSG_NOSIGNAL	0x4000
 
 /* struct sockaddr_nl */
 struct netlink_address {
@@ -37,7 +38,7 @@ static long socket_call(long call, long a, long b, long c)
 {
 	long arguments[3] = {a, b, c};
 
-	return mpu_syscall4(MPU_NR_socketcall, call, (long)arguments, 0, 0);
+	return mpu_syscall3(MPU_NR_socketcall, call, (long)arguments, 0);
 }
 #else
 #define SOCKETCALL_SOCKET  MPU_NR_socket
@@ -46,7 +47,7 @@ static long socket_call(long call, long a, long b, long c)
 
 static long socket_call(long call, long a, long b, long c)
 {
-	return mpu_syscall4(call, a, b, c, 0);
+	return mpu_syscall3(call, a, b, c);
 }
 #endif
 
@@ -77,7 +78,8 @@ long mpu_sys_netlink_send(int fd, struct mpu_iovec *parts, unsigned long count)
 	struct message message;
 
 	address_kernel(&message, &address, parts, count);
-	return socket_call(SOCKETCALL_SENDMSG, fd, (long)&message, 0);
+	/* To the kernel neither matters; the number may have become another socket's. */
+	return socket_call(SOCKETCALL_SENDMSG, fd, (long)&message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 long mpu_sys_netlink_receive(int fd, struct mpu_iovec *parts, unsigned long count)

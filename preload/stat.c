@@ -19,7 +19,7 @@ static int get_stat(int fd, mpu_u32 *stat)
 
 	for (i = 0; i < STAT_WORDS; i++)
 		stat[i] = 0;
-	return mpu_syscall4(MPU_NR_fstat, fd, (long)stat, 0, 0) == 0;
+	return mpu_syscall3(MPU_NR_fstat, fd, (long)stat, 0) == 0;
 }
 
 int mpu_sys_is_device(int fd, mpu_u32 major, mpu_u32 minor)

@@ -45,6 +45,30 @@
 #define MPU_STAT_MODE	      24
 #define MPU_STAT_RDEV	      40
 
+/* Of their own, not six with zeros: those are most of a call's instructions. */
+static inline long mpu_syscall3(long nr, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static inline long mpu_syscall4(long nr, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
 static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
@@ -58,8 +82,6 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 			 : "rcx", "r11", "memory");
 	return result;
 }
-
-#define mpu_syscall4(nr, a, b, c, d) mpu_syscall6(nr, a, b, c, d, 0, 0)
 
 #elif defined(__aarch64__)
 
@@ -81,6 +103,29 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_STAT_MODE	      16
 #define MPU_STAT_RDEV	      32
 
+static inline long mpu_syscall3(long nr, long a, long b, long c)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory", "cc");
+	return x0;
+}
+
+static inline long mpu_syscall4(long nr, long a, long b, long c, long d)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory", "cc");
+	return x0;
+}
+
 static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = nr;
@@ -97,8 +142,6 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 			 : "memory", "cc");
 	return x0;
 }
-
-#define mpu_syscall4(nr, a, b, c, d) mpu_syscall6(nr, a, b, c, d, 0, 0)
 
 #elif defined(__i386__)
 
@@ -118,6 +161,14 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_STAT_INODE	      88
 #define MPU_STAT_MODE	      16
 #define MPU_STAT_RDEV	      32
+
+static inline long mpu_syscall3(long nr, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("int $0x80" : "=a"(result) : "0"(nr), "b"(a), "c"(b), "d"(c) : "memory");
+	return result;
+}
 
 static inline long mpu_syscall4(long nr, long a, long b, long c, long d)
 {
@@ -143,32 +194,32 @@ static inline long mpu_sys_open(const char *path)
 
 static inline long mpu_sys_read(int fd, void *buffer, unsigned long size)
 {
-	return mpu_syscall4(MPU_NR_read, fd, (long)buffer, (long)size, 0);
+	return mpu_syscall3(MPU_NR_read, fd, (long)buffer, (long)size);
 }
 
 static inline void mpu_sys_write(int fd, const void *buffer, unsigned long size)
 {
-	mpu_syscall4(MPU_NR_write, fd, (long)buffer, (long)size, 0);
+	mpu_syscall3(MPU_NR_write, fd, (long)buffer, (long)size);
 }
 
 static inline long mpu_sys_close(int fd)
 {
-	return mpu_syscall4(MPU_NR_close, fd, 0, 0, 0);
+	return mpu_syscall3(MPU_NR_close, fd, 0, 0);
 }
 
 static inline long mpu_sys_ioctl(int fd, unsigned long request, unsigned long argument)
 {
-	return mpu_syscall4(MPU_NR_ioctl, fd, (long)request, (long)argument, 0);
+	return mpu_syscall3(MPU_NR_ioctl, fd, (long)request, (long)argument);
 }
 
 static inline mpu_u32 mpu_sys_getpid(void)
 {
-	return (mpu_u32)mpu_syscall4(MPU_NR_getpid, 0, 0, 0, 0);
+	return (mpu_u32)mpu_syscall3(MPU_NR_getpid, 0, 0, 0);
 }
 
 static inline mpu_u32 mpu_sys_gettid(void)
 {
-	return (mpu_u32)mpu_syscall4(MPU_NR_gettid, 0, 0, 0, 0);
+	return (mpu_u32)mpu_syscall3(MPU_NR_gettid, 0, 0, 0);
 }
 
 /* Zeroed pages, or NULL. */
@@ -176,7 +227,7 @@ static inline void *mpu_sys_map(unsigned long size)
 {
 #if defined(__i386__)
 	long arguments[6] = {0, (long)size, MPU_PROT_RW, MPU_MAP_PRIVATE_ANONYMOUS, -1, 0};
-	long result = mpu_syscall4(MPU_NR_mmap, (long)arguments, 0, 0, 0);
+	long result = mpu_syscall3(MPU_NR_mmap, (long)arguments, 0, 0);
 #else
 	long result = mpu_syscall6(MPU_NR_mmap, 0, (long)size, MPU_PROT_RW,
 				   MPU_MAP_PRIVATE_ANONYMOUS, -1, 0);
@@ -186,7 +237,7 @@ static inline void *mpu_sys_map(unsigned long size)
 
 static inline void mpu_sys_unmap(void *address, unsigned long size)
 {
-	mpu_syscall4(MPU_NR_munmap, (long)address, (long)size, 0, 0);
+	mpu_syscall3(MPU_NR_munmap, (long)address, (long)size, 0);
 }
 
 /*

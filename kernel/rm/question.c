@@ -70,9 +70,20 @@ static int ask_slots(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	return 1;
 }
 
+/* The first element of the question that is about the same process as element i. */
+static mpu_u32 first_of(const mpu_u32 *hosts, mpu_u32 i)
+{
+	mpu_u32 first = 0;
+
+	while (hosts[first] != hosts[i])
+		first++;
+	return first;
+}
+
 /*
  * From 535.113 to 570.144 the driver knows a process by the threads that opened its RM clients.
- * Where GET_PIDS shows such numbers, a process's memory is the sum over them.
+ * Where GET_PIDS shows such numbers, a process's memory is the sum over them. A process that is
+ * asked for often is looked for once, so that what is listed bounds the time this takes.
  */
 static int sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		       const struct mpu_rm_layout *layout, mpu_u8 *array, mpu_u32 elements,
@@ -83,7 +94,7 @@ static int sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	int last = -1;
 
 	for (i = 0; i < elements; i++) {
-		if (!has_other_number(work, asked, hosts, i))
+		if (first_of(hosts, i) < i || !has_other_number(work, asked, hosts, i))
 			continue;
 		for (j = 0; j < work->listed; j++) {
 			mpu_u8 *slot;
@@ -101,7 +112,16 @@ static int sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 			work->owner[used++] = (mpu_u8)i;
 		}
 	}
-	return !used || ask_slots(ops, work, layout, array, asked, used, &last);
+	if (used && !ask_slots(ops, work, layout, array, asked, used, &last))
+		return 0;
+	for (i = 0; i < elements; i++) {
+		j = first_of(hosts, i);
+		if (j == i || !has_other_number(work, asked, hosts, i))
+			continue;
+		mpu_rm_copy(array + i * layout->stride, array + j * layout->stride, layout->stride);
+		mpu_rm_store32(array, i * layout->stride, asked[i]);
+	}
+	return 1;
 }
 
 /*
@@ -310,6 +330,11 @@ static int overwrites(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	       pid != caller && mpu_rm_load32(query, layout->pid) == pid;
 }
 
+static int may_overwrite(const struct mpu_rm_work *work)
+{
+	return !work->release_known || work->release.acct_overwrites;
+}
+
 /*
  * Whether the driver has answered with the host PID of one of the caller's processes that has ended
  * since, so that nobody can tell any more whom the caller asked for: its record said that it ran,
@@ -320,7 +345,7 @@ static int ended_meanwhile(const struct mpu_rm_ops *ops, struct mpu_rm_work *wor
 {
 	mpu_u8 *query = (mpu_u8 *)work->query;
 
-	if ((work->release_known && !work->release.acct_overwrites) || !mpu_rm_record_runs(params))
+	if (!may_overwrite(work) || !mpu_rm_record_runs(params))
 		return 0;
 	mpu_rm_copy(query, params, layout->size);
 	return ops->control(ops->context, layout->cmd, query, layout->size) != MPU_NV_OK ||
@@ -341,7 +366,7 @@ enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work
 		mpu_rm_scatter(layout, params, params, 1, &caller);
 		return MPU_RM_EVENT_HANDLED;
 	}
-	if (*status == MPU_NV_OK && !caller && ended_meanwhile(ops, work, layout, params, pid)) {
+	if (*status == MPU_NV_OK && ended_meanwhile(ops, work, layout, params, pid)) {
 		mpu_rm_store32(params, layout->pid, 0);
 		host = 0;
 	}
@@ -359,8 +384,13 @@ enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work
 		}
 	}
 	/* Nothing that the caller may see: what the driver found, if anything, was a stranger's. */
-	if (*status == MPU_NV_OK)
+	if (*status == MPU_NV_OK) {
+		/* The PID that is there now can be the host's: of a process that has ended while a
+		 * client of its lives on. The caller's own is lost. */
+		if (may_overwrite(work) && mpu_rm_record_runs(params))
+			mpu_rm_store32(params, layout->pid, 0);
 		mpu_rm_clear_record(layout, params);
+	}
 	*status = MPU_NV_ERR_OBJECT_NOT_FOUND;
 	return MPU_RM_EVENT_HANDLED;
 }

@@ -89,6 +89,36 @@ void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => 
     }
   });
 
+  await t.test('what mpu.ko says of itself', async (t) => {
+    const state = '/sys/module/mpu/parameters/intercepting';
+    const script = join(container.session.directory, 'with-state');
+    // In the place of sysfs; nothing intercepts here, so what is left alone is seen to be.
+    writeFileSync(
+      script,
+      `mount -t tmpfs none /sys/module && mkdir -p ${state.replace(/\/[^/]*$/, '')} || exit
+case $1 in link) ln -s ${state} ${state} ;; *) printf '%s\\n' "$1" >${state} ;; esac
+export LD_PRELOAD=${library('x86_64')} MPU_PIDNS=/proc/self/fd/7 MPU_DEBUG=1
+exec strace -qq -o "|grep -c ${state} >&2" -e trace=openat ${built('rewriting')} list
+`,
+    );
+    const told = async (said: string): Promise<{ list: List | undefined; rest: string }> => {
+      const { documents, rest } = await container.run(`unshare --mount sh ${script} "${said}"`);
+      return { list: documents.find(isList), rest };
+    };
+    for (const said of ['off 4 settled', 'off 4 recent']) {
+      const { list, rest } = await told(said);
+      isRight(t, list, said);
+      t.match(rest, /: handled\n2$/, `${said}: looked at before and after`);
+    }
+    const settled = await told('on 5 settled');
+    isUntouched(t, settled.list, 'on 5 settled');
+    t.equal(settled.rest, '1', 'on 5 settled: looked at once, nothing to do');
+    isUntouched(t, (await told('on 5 recent')).list, 'on 5 recent');
+    const link = await told('link');
+    isUntouched(t, link.list, 'a state that cannot be read');
+    t.match(link.rest, /left alone: how this driver counts/, 'is said to be the reason');
+  });
+
   await t.test('params that cannot be touched', async (t) => {
     const { documents: without } = await container.run(`${built('rewriting')} pointers`);
     const { documents, rest, code } = await container.rewriting('pointers');

@@ -171,6 +171,28 @@ static void many_threads(const struct fact *fact, enum regime regime, enum knowl
 	ask(&world, fact, questions, 3, "more threads than fit one question");
 }
 
+/* However often a process is asked for, the driver is not asked more often than its threads take.
+ */
+static void repeated(const struct fact *fact, enum regime regime, enum knowledge knowledge)
+{
+	static struct question questions[MPU_RM_MAX_INFO];
+	static struct world world;
+	mpu_u32 i;
+
+	world_init(&world, regime, knowledge);
+	for (i = 0; i < 450; i++)
+		world_client(&world, world_task(&world, 5001 + i, 5000, 100 + i, 50), 1);
+	world_task(&world, 5000, 5000, 50, 50);
+	world_process(&world, 1041, 41, 5);
+	for (i = 0; i < MPU_RM_MAX_INFO; i++) {
+		questions[i].pid = i % 2 ? 50 : 41;
+		questions[i].memory = i % 2 ? 450 : 5;
+		questions[i].what = i % 2 ? "a process with 450 threads" : "one with one";
+	}
+	ask(&world, fact, questions, MPU_RM_MAX_INFO, "two processes asked for 100 times each");
+	ok(world.controls <= 8, "... with %u questions more", world.controls);
+}
+
 /* A thread that opened a client and ended: its number is all that the driver lists. */
 static void ended_thread(const struct fact *fact, enum regime regime)
 {
@@ -240,6 +262,7 @@ void info_suite(void)
 		}
 		for (knowledge = RELEASE_KNOWN; knowledge <= RELEASE_UNKNOWN; knowledge++) {
 			many_threads(fact, regime, knowledge);
+			repeated(fact, regime, knowledge);
 			insiders_collide(fact, regime, knowledge);
 			no_client(fact, regime, knowledge);
 		}

@@ -160,6 +160,10 @@ static mpu_u32 get_accounting_info(const struct world *world, void *params)
 			continue;
 		store(params, 4, number);
 		model_record(params, number);
+		if (world->records_run) {
+			store(params, 40, 0);
+			store(params, 44, 0);
+		}
 		return MPU_NV_OK;
 	}
 	return MPU_NV_ERR_OBJECT_NOT_FOUND;

@@ -79,11 +79,19 @@ static void by_host_number(void)
 	   regime_names[world.regime], knowledge_names[world.knowledge]);
 }
 
-/*
- * The driver has answered for a process that ends before anything is looked up. other: its host PID
- * is the PID of another process here.
- */
-static void ended(int other)
+/* When a process ends that the driver has answered for. */
+enum end {
+	END_BEFORE_LOOKUP,
+	END_AFTER_LOOKUP,
+	END_BUT_CLIENT, /* before, and another process holds its RM client */
+	ENDS
+};
+
+static const char *const end_names[ENDS] = {"before it is looked up", "after it is looked up",
+					    "and leaves its client behind"};
+
+/* other: its host PID is the PID of another process here. */
+static void ended(enum end end, int other)
 {
 	struct mpu_rm_ops ops = world_ops(&world);
 	unsigned char params[SIZE];
@@ -93,15 +101,25 @@ static void ended(int other)
 	memset(params, 0x77, SIZE);
 	fact_store(params, 4, 41);
 	status = model_control(&world, CMD, params, SIZE);
-	is(status, 0, "record, %s: of a process that ends%s", regime_names[world.regime],
+	is(status, 0, "record, %s, %s: of a process that ends %s%s", regime_names[world.regime],
+	   knowledge_names[world.knowledge], end_names[end],
 	   other ? ", its host PID a PID here" : "");
 	fact_store(params, 40, 0);
 	fact_store(params, 44, 0);
-	world.tasks[2].gone = 1;
-	world.clients[1] = world.clients[0];
+	if (end == END_BEFORE_LOOKUP)
+		world_end(&world, 2);
+	else if (end == END_AFTER_LOOKUP)
+		world.ending = 2;
+	else
+		world.tasks[2].gone = world.records_run = 1;
 	if (other)
 		world_process(&world, 1900, 1041, 1);
 	status = mpu_rm_control(&ops, &work, CMD, params, SIZE, status);
+	/* Found again by its number, while that is still its own: what was asked for. */
+	if (status == MPU_NV_OK) {
+		is(fact_load(params, 4), 41, "... is its own");
+		return;
+	}
 	is(status, MPU_NV_ERR_OBJECT_NOT_FOUND, "... is none");
 	for (i = 12; i < SIZE; i++)
 		left |= params[i];
@@ -137,10 +155,10 @@ void record_suite(void)
 			refused(40, "the caller, that has none");
 			by_host_number();
 		}
-		for (i = 0; regime >= R3A && i < 4; i++) {
+		for (i = 0; regime >= R3A && i < 4 * ENDS; i++) {
 			populate(regime, i & 1 ? RELEASE_KNOWN : RELEASE_UNKNOWN);
 			world.records[world.record_count++] = 1900;
-			ended(i >> 1);
+			ended((enum end)(i / 4), i & 2);
 		}
 		populate(regime, RELEASE_KNOWN);
 		world.host_caller = 1;

@@ -56,6 +56,17 @@ unsigned int world_process(struct world *world, mpu_u32 host, mpu_u32 inside, mp
 	return task;
 }
 
+void world_end(struct world *world, unsigned int task)
+{
+	unsigned int i;
+
+	world->tasks[task].gone = 1;
+	/* Theirs is as good as any: it is the caller's, which asks nothing about itself. */
+	for (i = 0; i < world->client_count; i++)
+		if (world->clients[i].task == task)
+			world->clients[i] = world->clients[0];
+}
+
 mpu_u32 world_tid(const struct world *world, const struct task *task)
 {
 	return world->host_caller ? task->host_tid : task->tid;
@@ -116,6 +127,8 @@ static mpu_u32 control(void *context, mpu_u32 cmd, void *params, mpu_u32 size)
 	struct world *world = context;
 
 	world->controls++;
+	if (world->ending)
+		world_end(world, world->ending);
 	if (!world->controls_left)
 		return 0x1bu;
 	if (world->controls_left != NEVER)

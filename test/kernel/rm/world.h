@@ -53,6 +53,9 @@ struct world {
 	unsigned int client_count;
 	mpu_u32 records[WORLD_TASKS]; /* processes with an accounting record, by host PID */
 	unsigned int record_count;
+	int records_run;     /* all of them say that their process still runs */
+	unsigned int ending; /* a task that ends, with its clients, when the driver is asked next;
+				0: none */
 
 	mpu_u32 translations_left, controls_left; /* until they fail; NEVER for never */
 	unsigned int translations, controls;	  /* asked for by the code under test */
@@ -70,6 +73,9 @@ unsigned int world_task(struct world *world, mpu_u32 host_tid, mpu_u32 host_tgid
 unsigned int world_process(struct world *world, mpu_u32 host, mpu_u32 inside, mpu_u64 memory);
 
 void world_client(struct world *world, unsigned int task, mpu_u64 memory);
+
+/* Ends a task, and frees its clients. */
+void world_end(struct world *world, unsigned int task);
 
 /* The number of a task for the caller; 0 when it sees none. */
 mpu_u32 world_tid(const struct world *world, const struct task *task);
