@@ -103,7 +103,8 @@ static mpu_u32 answer_control(void *context, mpu_u32 cmd, void *params, mpu_u32 
 static int answer_release(void *context, struct mpu_rm_release *release)
 {
 	const struct answer *answer = context;
-	const char *version = answer->file->f_op->owner->version;
+	const struct module *owner = answer->file->f_op->owner;
+	const char *version = owner ? owner->version : NULL;
 
 	return version && mpu_rm_release_lookup(version, strlen(version), release);
 }

@@ -8,6 +8,7 @@
  * that comes, and still knows those of one that goes; between the two the pointer is good.
  */
 #include <linux/capability.h>
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -22,17 +23,26 @@
 
 #define DRIVER "nvidia"
 
-/* Long enough for a caller of the driver to have seen what became of its call. */
+/* Seconds: long enough for a caller of the driver to have seen what became of its call. */
 #define SETTLED_AGE 60
+
+/*
+ * When the module goes, nothing is left that says what was a moment ago: that is to be seen for
+ * long enough that hardly any caller misses it, and nobody minds.
+ */
+#define LINGER_MS 100
 
 enum phase { PHASE_LOADING, PHASE_RUNNING, PHASE_UNLOADING };
 
-/* Protects all below. Taken inside module notifications, so never around registering for them. */
+/*
+ * Protects all below. Taken inside module notifications, so never around registering for them, and
+ * held while ftrace waits for all tasks, so never where a container could make others wait.
+ */
 static DEFINE_MUTEX(lock);
 static enum phase phase;
 static bool wanted;
 static struct module *driver;
-static int refusal; /* of the last attempt to attach */
+static int refusal; /* of the last attempt to attach or detach */
 
 /* Stands for the generation where none can come after it. */
 static u64 loaded_at;
@@ -46,6 +56,10 @@ static const char *explain(int err)
 		return "nvidia.ko is redirected by somebody else, or ftrace is switched off";
 	case -EINVAL:
 		return "ftrace does not know an ioctl entry in nvidia.ko";
+	case -EAGAIN:
+		return "another tracer of nvidia.ko is being attached: try again";
+	case -ENODEV:
+		return "ftrace has shut itself down after a fault: restart this machine";
 	default:
 		return "ftrace refuses to redirect nvidia.ko";
 	}
@@ -55,13 +69,14 @@ static const char *explain(int err)
 static int apply(void)
 {
 	bool attach = wanted && driver && phase == PHASE_RUNNING;
+	int err = 0;
 
-	refusal = 0;
 	if (attach && !mpu_redirect_attached())
-		refusal = mpu_redirect_attach(driver);
+		err = mpu_redirect_attach(driver);
 	else if (!attach && mpu_redirect_attached())
-		mpu_redirect_detach();
-	return refusal;
+		err = mpu_redirect_detach();
+	WRITE_ONCE(refusal, err);
+	return err;
 }
 
 static void apply_aloud(void)
@@ -116,13 +131,16 @@ int mpu_intercept_set(bool on, const char **reason)
 	}
 	mutex_lock(&lock);
 	before = wanted;
-	wanted = on;
+	WRITE_ONCE(wanted, on);
 	if (phase == PHASE_RUNNING) {
 		err = apply();
-		if (err)
-			wanted = before;
-		else if (on != before && !driver)
+		if (err && on) {
+			WRITE_ONCE(wanted, before);
+			if (!before)
+				WRITE_ONCE(refusal, 0);
+		} else if (on != before && !driver) {
 			mpu_redirect_renew();
+		}
 	}
 	mutex_unlock(&lock);
 	if (err)
@@ -132,6 +150,8 @@ int mpu_intercept_set(bool on, const char **reason)
 
 void mpu_intercept_get(struct mpu_intercept_status *status)
 {
+	int err = READ_ONCE(refusal);
+
 	*status = (struct mpu_intercept_status){
 		.state = MPU_INTERCEPT_OFF,
 		.generation = loaded_at,
@@ -141,18 +161,16 @@ void mpu_intercept_get(struct mpu_intercept_status *status)
 		status->reason = explain(-EOPNOTSUPP);
 		return;
 	}
-	mutex_lock(&lock);
 	status->generation = mpu_redirect_generation();
-	if (mpu_redirect_attached()) {
+	if (status->generation & MPU_REDIRECT_ACTIVE) {
 		status->state = MPU_INTERCEPT_ON;
-	} else if (wanted && refusal) {
-		status->state = MPU_INTERCEPT_BLOCKED;
-		status->reason = explain(refusal);
-	} else if (wanted) {
+	} else if (err) {
+		status->state = READ_ONCE(wanted) ? MPU_INTERCEPT_BLOCKED : MPU_INTERCEPT_OFF;
+		status->reason = explain(err);
+	} else if (READ_ONCE(wanted)) {
 		status->state = MPU_INTERCEPT_WAITING;
 		status->reason = "nvidia.ko is not loaded";
 	}
-	mutex_unlock(&lock);
 }
 
 static int set_parameter(const char *value, const struct kernel_param *parameter)
@@ -193,12 +211,15 @@ static int refuse(const char *value, const struct kernel_param *parameter)
 static int get_state(char *buffer, const struct kernel_param *parameter)
 {
 	u64 generation;
+	bool settled;
 
 	if (!mpu_redirect_possible())
 		return sysfs_emit(buffer, "off 0 settled\n");
 	generation = mpu_redirect_generation();
+	/* The first one comes while this file is there already. */
+	settled = generation && mpu_redirect_age() >= SETTLED_AGE;
 	return sysfs_emit(buffer, "%s %llu %s\n", generation & MPU_REDIRECT_ACTIVE ? "on" : "off",
-			  generation, mpu_redirect_age() >= SETTLED_AGE ? "settled" : "recent");
+			  generation, settled ? "settled" : "recent");
 }
 
 static const struct kernel_param_ops state_parameter = {
@@ -239,4 +260,6 @@ void mpu_intercept_exit(void)
 	mutex_unlock(&lock);
 	unregister_module_notifier(&driver_notifier);
 	mpu_redirect_drain();
+	if (mpu_redirect_age() <= 1)
+		msleep(LINGER_MS);
 }

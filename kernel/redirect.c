@@ -15,6 +15,9 @@
  *
  * nvidia.ko stays while a call is in it: the call holds the file, and the file the module.
  */
+#include <linux/compat.h>
+#include <linux/delay.h>
+#include <linux/freezer.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
@@ -59,6 +62,11 @@ static unsigned long known_entry;
 /* The pages of this module's text. */
 static unsigned long own_text;
 static unsigned long own_text_size;
+
+/* Another tracer of the same function is being attached: how often, and how long, that is waited
+ * for. */
+#define MOST_ATTEMPTS 50
+#define ATTEMPT_MS    2
 
 /* ftrace has shut itself down and may go on calling into this module. */
 static bool stuck;
@@ -159,9 +167,9 @@ static int trace_entries(void)
 
 	if (err)
 		return trace("nvidia_unlocked_ioctl", true);
+	err = trace("nvidia_frontend_compat_ioctl", false);
 	/* Not there where the kernel runs no 32-bit programs. */
-	trace("nvidia_frontend_compat_ioctl", false);
-	return 0;
+	return err == -EINVAL ? 0 : err;
 }
 
 bool mpu_redirect_attached(void)
@@ -177,7 +185,7 @@ u64 mpu_redirect_generation(void)
 
 u64 mpu_redirect_age(void)
 {
-	return ktime_get_boottime_seconds() - READ_ONCE(changed_at);
+	return ktime_get_seconds() - READ_ONCE(changed_at);
 }
 
 static void change(bool active)
@@ -187,7 +195,8 @@ static void change(bool active)
 	/* Numbers of an earlier load do not come again. */
 	if (!generation)
 		next = ktime_get_boottime_ns() & ~(u64)MPU_REDIRECT_ACTIVE;
-	WRITE_ONCE(changed_at, ktime_get_boottime_seconds());
+	/* Without the time that the machine sleeps: tasks do not get on meanwhile. */
+	WRITE_ONCE(changed_at, ktime_get_seconds());
 	/* A new number never comes with the age of the old one. */
 	smp_store_release(&generation, next | (active ? MPU_REDIRECT_ACTIVE : 0));
 }
@@ -211,6 +220,28 @@ static void find_own_text(void)
 	own_text_size = end - start;
 }
 
+/* ftrace does not take its calls back any more, now or ever: this module has to stay. */
+static void get_stuck(int err)
+{
+	stuck = true;
+	__module_get(THIS_MODULE);
+	pr_err("mpu: ftrace has shut itself down (%d): not to be unloaded\n", err);
+}
+
+/* A tracer of BPF's that is just being attached or detached makes ftrace ask to try again. */
+static int register_redirection(void)
+{
+	int attempt = 0;
+	int err;
+
+	while ((err = register_ftrace_function(&redirection)) == -EAGAIN) {
+		if (++attempt == MOST_ATTEMPTS)
+			break;
+		msleep(ATTEMPT_MS);
+	}
+	return err;
+}
+
 int mpu_redirect_attach(struct module *driver)
 {
 	int err = stuck ? -ENODEV : trace_entries();
@@ -220,26 +251,28 @@ int mpu_redirect_attach(struct module *driver)
 	find_own_text();
 	known_entry = 0;
 	attached = driver;
-	err = register_ftrace_function(&redirection);
+	err = register_redirection();
 	if (err) {
-		attached = NULL;
+		/* It broke down on the way: a part of the calls may be in place. */
+		if (err == -ENODEV)
+			get_stuck(err);
+		WRITE_ONCE(attached, NULL);
 		return err;
 	}
 	change(true);
 	return 0;
 }
 
-void mpu_redirect_detach(void)
+int mpu_redirect_detach(void)
 {
 	int err;
 
 	change(false);
 	err = unregister_ftrace_function(&redirection);
-	if (err) {
-		pr_err("mpu: ftrace does not let go (%d): not to be unloaded\n", err);
-		stuck = true;
-	}
+	if (err)
+		get_stuck(err);
 	WRITE_ONCE(attached, NULL);
+	return err;
 }
 
 u64 mpu_redirect_in_flight(void)
@@ -260,15 +293,17 @@ void mpu_redirect_drain(void)
 {
 	unsigned long said = jiffies;
 
-	while (stuck)
-		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
-	while (mpu_redirect_in_flight()) {
+	/* Stuck here: only where that came to light in this very unloading. */
+	while (stuck || mpu_redirect_in_flight()) {
 		if (said && time_after(jiffies, said + DRAIN_SAID)) {
-			pr_warn("mpu: waiting for a process that sleeps in the NVIDIA driver\n");
+			pr_warn("mpu: waiting for a process that sleeps in an ioctl of the NVIDIA "
+				"driver\n");
 			said = 0;
 		}
-		/* Idle, since it may take as long as that process likes. */
+		/* Idle, since it may take as long as that process likes; the machine may go to
+		 * sleep. */
 		schedule_timeout_idle(DRAIN_STEP);
+		try_to_freeze();
 	}
 	synchronize_rcu_tasks();
 	ftrace_set_filter(&redirection, NULL, 0, true);

@@ -27,8 +27,12 @@ static inline bool mpu_redirect_possible(void)
  */
 int mpu_redirect_attach(struct module *driver);
 
-/* Takes it back. Calls that have been redirected go on; mpu_redirect_drain() waits for them. */
-void mpu_redirect_detach(void);
+/*
+ * Takes it back. Calls that have been redirected go on; mpu_redirect_drain() waits for them.
+ * Returns what ftrace refuses with: this module then cannot be unloaded any more, and rewrites
+ * nothing.
+ */
+int mpu_redirect_detach(void);
 
 bool mpu_redirect_attached(void);
 
