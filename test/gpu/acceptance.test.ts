@@ -62,11 +62,13 @@ await t.test('the driver as it is, cost, and the record', { skip }, async (t) =>
   const text = readFileSync(record, 'utf8');
   t.match(text, /^\| GPU \| Simulated H100 \|$/m);
   t.match(text, /^\| the driver as it is \| \d+ \| 0 \|$/m);
-  t.match(text, /^\| GET_PIDS \| [\d.]+ us \| [\d.]+ us \| [\d.]+ \|$/m);
+  t.match(text, /^\| GET_PIDS \| [\d.]+ us \([\d.]+ us\) \| [\d.]+ us \([\d.]+ us\) \| [\d.]+ \|$/m);
+  t.match(text, /^- encoder sessions: there are none: /m, 'what there is nothing to see of');
+  t.match(text, /^\| libmpu\.so \| SHA-256 [0-9a-f]{16}\.\.\. \|$/m);
   t.match(text, /^a-like +\d+ +\d+ +\d+$/m, 'what was started');
 });
 
-for (const [regime, driver] of Object.entries({ R0: '535.104.12', R1: '550.163.01', R2: '565.77', R3b: '570.144' })) {
+for (const [regime, driver] of Object.entries({ R0: '535.104.12', R1: '550.163.01', R2: '565.77', R3a: '570.124.06', R3b: '570.144' })) {
   await t.test(`the driver made ${regime}`, { skip }, async (t) => {
     const ended = await accept(driver, regime);
     const { checks, failed } = judged(ended);

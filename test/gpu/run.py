@@ -187,7 +187,8 @@ def main():
         if machine.cannot_load_modules():
             report.skip("mpu.ko", machine.cannot_load_modules())
         if options.markdown:
-            markdown.write(options.markdown, report, facts, rows)
+            library = os.path.join(options.build, "preload", os.uname().machine, "libmpu.so")
+            markdown.write(options.markdown, report, dict(facts, library=machine.fingerprint(library)), rows)
         return report.end()
     finally:
         run.close()

@@ -5,6 +5,9 @@ import expect
 
 LISTS = ("Compute", "Compute_v2", "Compute_v3", "Compute_details")
 OTHER_LISTS = tuple(kind + suffix for kind in ("Graphics", "MPSCompute") for suffix in ("", "_v2", "_v3"))
+SESSIONS = {"encoder": "encoder sessions", "capture": "frame buffer capture sessions"}
+
+
 def is_list(answer):
     return isinstance(answer, list)
 
@@ -39,6 +42,46 @@ class Checks:
                 )
             ]
             self.report.same(wrong, [], title + ": memory of whom the regime takes a number for")
+
+    def driver_nvidia_smi(self, place):
+        """nvidia-smi alone: it lists whom the regime names, with the memory that it takes a number to be the key to."""
+        listed = expect.listed(self.regime, self.world, place)
+        views = {
+            "--query-compute-apps": self.clients.compute_apps,
+            "the table": self.clients.table,
+            "-q -d PIDS": self.clients.query,
+        }
+        for name, view in views.items():
+            rows = view(place)
+            title = "in %s, nvidia-smi, %s" % (place.name, name)
+            strange = sorted({row["pid"] for row in rows} - set(listed))
+            self.report.same(strange, [], title + ": nobody but the regime's numbers")
+            wrong = [
+                row
+                for row in rows
+                if not expect.memory_fits(
+                    expect.answers_for(self.regime, self.world, place, row["pid"]), row["memory"] or 0, self.world.simulated
+                )
+            ]
+            self.report.same(wrong, [], title + ": memory of whom the regime takes a number for")
+            if name == "--query-compute-apps":
+                missing = sorted(set(listed) - {row["pid"] for row in rows})
+                self.report.same(missing, [], title + ": and all of them")
+        rows = self.clients.pmon(place)
+        strange = sorted({row["pid"] for row in rows} - set(listed) - set(expect.samples(self.regime, self.world, place, False)))
+        self.report.same(strange, [], "in %s, nvidia-smi pmon: nobody but the regime's numbers" % place.name)
+
+    def say_untested(self, answers):
+        """What calls of NVML this machine leaves without anything to see, in this section and in all that follow."""
+        if answers["accounting_mode"] != 1:
+            mode = "off" if answers["accounting_mode"] == 0 else "not to be had (%s)" % answers["accounting_mode"]
+            self.report.skip("accounting records", "accounting mode is %s, and no setting is changed" % mode)
+        for name, what in SESSIONS.items():
+            found = answers[name]
+            if not is_list(found):
+                self.report.skip(what, "this GPU's NVML answers %s" % found)
+            elif not found:
+                self.report.skip(what, "there are none: nothing here encodes or captures")
 
     def driver_samples(self, place, answers, sample_layout):
         wanted = expect.samples(self.regime, self.world, place, self.pointers)
@@ -124,7 +167,7 @@ class Checks:
 
     def right_sessions(self, place, answers, where):
         truth = expect.truth(self.world, place)
-        for name in ("encoder", "capture"):
+        for name in SESSIONS:
             found = answers[name]
             if is_list(found):
                 self.report.same(sorted(set(found) - set(truth)), [], "%s, NVML %s sessions: nobody else's" % (where, name))

@@ -2,10 +2,14 @@
 """The machine: what it is, what it lacks, and that it is left as it was found."""
 
 import csv
+import ctypes
+import hashlib
+import json
 import os
 import platform
 import shutil
 import subprocess
+import sys
 
 SETTINGS = (
     "persistence_mode,accounting.mode,accounting.buffer_size,compute_mode,mig.mode.current,ecc.mode.current,"
@@ -39,9 +43,27 @@ def sample_layout(driver):
 
 
 def in_use():
-    """Processes that use the GPUs already."""
-    argv = ["nvidia-smi", "--query-compute-apps=pid,process_name", "--format=csv,noheader"]
-    return subprocess.run(argv, capture_output=True, check=True, text=True).stdout.strip()
+    """Processes that use the first GPU already, a desktop's included."""
+    argv = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "nvml.py")]
+    answers = json.loads(subprocess.run(argv, capture_output=True, check=True, text=True).stdout)
+    lists = [answer for name, answer in answers.items() if name.startswith(("Compute", "Graphics", "MPS"))]
+    pids = sorted({pid for answer in lists if isinstance(answer, list) for pid, _ in answer})
+    return ", ".join("%d %s" % (pid, read("/proc/%d/comm" % pid)) for pid in pids)
+
+
+def fingerprint(path):
+    """Of a file, short."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:16]
+
+
+def library(name):
+    """Whether the dynamic loader finds it."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def read(path):
@@ -59,6 +81,11 @@ def lacks():
     for program in ("nvidia-smi", "unshare", "nsenter", "setpriv", "taskset", "mount"):
         if not shutil.which(program):
             return program + " is not there"
+    for name in ("libcuda.so.1", "libnvidia-ml.so.1"):
+        if not library(name):
+            return name + ", which comes with the driver, is not to be loaded"
+    if any(row == ["Enabled"] for row in query("mig.mode.current")):
+        return "MIG is enabled: the driver tells no utilization of processes then, and no setting is changed"
     major, minor = (int(part) for part in platform.release().split(".")[:2])
     if (major, minor) < (6, 11) and not os.path.isdir("/sys/module/mpu"):
         return "libmpu.so translates by mpu.ko, which is not loaded, or by nsfs from Linux 6.11 on; this is " + platform.release()

@@ -13,13 +13,19 @@ HEAD = """<!-- SPDX-License-Identifier: GPL-2.0-only -->
 | GPU | %(gpu)s |
 | driver | %(driver)s |
 | kernel | %(kernel)s |
+| libmpu.so | SHA-256 %(library)s... |
 | checks | %(count)d, %(failed)d failed |
 
 What each check is: [testing.md](testing.md#on-a-real-gpu). "A driver made R1" is this driver seen through
-`rm-regime`, which answers as releases of that regime do.
+`rm-regime`, which answers as releases of that regime do; it does not follow 32-bit programs and wrapped requests.
 
 | section | checks | failed |
 | --- | --- | --- |
+"""
+
+COST = """Medians of runs with and without libmpu.so in turn, in a container, on one processor; in brackets, how far apart the
+quartiles are.
+
 """
 
 
@@ -37,7 +43,7 @@ def write(path, report, facts, cost):
         if items:
             text += "\n## %s\n\n%s" % (title, "".join("- %s\n" % item for item in items))
     if cost:
-        text += "\n## Cost\n\nMedians of runs with and without libmpu.so in turn, in a container.\n\n"
+        text += "\n## Cost\n\n" + COST
         text += "| | without | with | ratio |\n| --- | --- | --- | --- |\n" + table(cost)
     for title, output in report.outputs:
         text += "\n## %s\n\n```\n%s\n```\n" % (title, output.strip())

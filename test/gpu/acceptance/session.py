@@ -46,12 +46,15 @@ def look(report, world, clients, regime, options):
     for place in world.places.values():
         native[place.name] = clients.nvml(place, sorted(process.host for process in world.processes))
         checks.driver_lists(place, native[place.name])
+        checks.driver_nvidia_smi(place)
         checks.driver_samples(place, native[place.name], sample_layout)
         checks.driver_repeats(place)
         if place.name == "a":
             found = checks.mistaken(place, native["a"])
             name = "in a, utilization: a stranger's is shown as that of the process with its number"
             report.check(found > 0, name, found=found)
+    if not options.regime:
+        checks.say_untested(native["host"])
     for place in world.places.values():
         if not place.level:
             checks.unchanged_on_host(native["host"], place)
@@ -84,8 +87,24 @@ def look_without_version(checks, world, clients):
     checks.right_rows(place, rows, where + ", --query-compute-apps")
 
 
-def show(report, world, clients, title):
-    """Outputs for the record."""
+def show_all(clients, place, sample_layout, mpu):
+    """What every client prints there, and the samples behind it."""
+    where = "In a %s libmpu.so, " % ("with" if mpu else "without")
+    text = []
+    for words in ("nvidia-smi", "nvidia-smi -q -d PIDS", "nvidia-smi pmon -c 1 -s um"):
+        text.append("\n%s%s:\n" % (where, words))
+        text.append(clients.run(place, words.split(), mpu=mpu).rstrip())
+    seen = {}
+    for sample in clients.probe(place, "samples " + sample_layout, mpu=mpu)["samples"]:
+        seen[sample["pid"]] = sample["pointer"] or seen.get(sample["pid"], False)
+    text.append("\n%sutilization samples as the driver gives them, PID and whether a kernel address:\n" % where)
+    text.append("\n".join("%u%s" % (pid, ", address" if seen[pid] else "") for pid in sorted(seen)))
+    return text
+
+
+def show(report, world, clients, options):
+    """Outputs for the record: in full for the driver as it is."""
+    title = options.title
     place = world.places["a"]
     rows = ["%-9s %5s %8s %8s" % ("name", "host", "in a", "MiB")]
     for process in world.processes:
@@ -102,6 +121,8 @@ def show(report, world, clients, title):
         text.append(" ".join(str(pid) for pid in pids))
         text.append("\nIn a %s libmpu.so, nvmlDeviceGetProcessUtilization, [PID, SM %%]:\n" % where)
         text.append(" ".join(str(entry) for entry in used) if isinstance(used, list) else str(used))
+        if not options.regime:
+            text += show_all(clients, place, options.samples, mpu)
     report.outputs.append([title[0].upper() + title[1:], "\n".join(text)])
 
 
@@ -135,7 +156,7 @@ def main():
         checks = look(report, world, clients, regime, options)
         if not options.simulated:
             look_without_version(checks, world, clients)
-        show(report, world, clients, options.title)
+        show(report, world, clients, options)
     finally:
         world.close()
         with open(options.result, "w", encoding="ascii") as result:

@@ -72,6 +72,8 @@ def pmon(output):
             columns = words[1:]
         elif words and words[0] != "#":
             row = dict(zip(columns, words))
+            if not columns and set(words[1:]) == {"-"}:
+                continue  # no heading comes before it
             if "pid" not in row:
                 raise ValueError("pmon without a heading: " + output)
             if row["pid"] != "-":

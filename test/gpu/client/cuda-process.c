@@ -27,11 +27,10 @@ struct plan {
 	const char *cycle;
 	bool busy;
 	bool thread;
-	bool twice;
 };
 
 static const char usage_text[] =
-	"usage: cuda-process [--gpu N] [--memory MIB] [--busy] [--thread] [--twice]\n"
+	"usage: cuda-process [--gpu N] [--memory MIB] [--busy] [--thread]\n"
 	"                    [--contexts N] [--clients N] [--cycle contexts|memory --rounds N]\n";
 
 static struct cuda cuda;
@@ -56,7 +55,6 @@ static void parse(int argc, char **argv, struct plan *plan)
 		{"memory", required_argument, NULL, 'm'},
 		{"busy", no_argument, NULL, 'b'},
 		{"thread", no_argument, NULL, 't'},
-		{"twice", no_argument, NULL, '2'},
 		{"contexts", required_argument, NULL, 'x'},
 		{"clients", required_argument, NULL, 'c'},
 		{"cycle", required_argument, NULL, 'y'},
@@ -79,9 +77,6 @@ static void parse(int argc, char **argv, struct plan *plan)
 			break;
 		case 't':
 			plan->thread = true;
-			break;
-		case '2':
-			plan->twice = true;
 			break;
 		case 'x':
 			plan->contexts = number(optarg);
@@ -163,18 +158,11 @@ static void *use(void *argument)
 {
 	struct plan *plan = argument;
 	uint64_t memory = 0;
-	struct cuda second;
 
 	cuda_check(cuda.init(0), "cuInit");
 	create_context(&cuda, plan->gpu);
 	if (plan->memory)
 		memory = allocate(&cuda, plan->memory);
-	if (plan->twice) {
-		if (!cuda_load(&second, true))
-			exit(1);
-		cuda_check(second.init(0), "cuInit of the second libcuda");
-		create_context(&second, plan->gpu);
-	}
 	start_contexts(plan);
 	open_clients(plan);
 	printf("ready %d %d\n", getpid(), gettid());
@@ -230,7 +218,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	parse(argc, argv, &plan);
-	if (!cuda_load(&cuda, false))
+	if (!cuda_load(&cuda))
 		return 1;
 	if (plan.cycle) {
 		cycle(&plan);

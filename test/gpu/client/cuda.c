@@ -41,10 +41,9 @@ static bool find(void *library, const char *name, void *function)
 	return symbol != NULL;
 }
 
-bool cuda_load(struct cuda *cuda, bool apart)
+bool cuda_load(struct cuda *cuda)
 {
-	void *library = apart ? dlmopen(LM_ID_NEWLM, "libcuda.so.1", RTLD_NOW)
-			      : dlopen("libcuda.so.1", RTLD_NOW);
+	void *library = dlopen("libcuda.so.1", RTLD_NOW);
 
 	if (!library) {
 		fprintf(stderr, "cuda-process: %s\n", dlerror());

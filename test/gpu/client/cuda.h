@@ -24,9 +24,8 @@ struct cuda {
 		      unsigned int shared, void *stream, void **parameters, void **extra);
 };
 
-/* Loads libcuda.so.1, once more where apart is true, with data of its own. False: stderr has why.
- */
-bool cuda_load(struct cuda *cuda, bool apart);
+/* Loads libcuda.so.1. False: stderr has why. */
+bool cuda_load(struct cuda *cuda);
 
 /* Ends the program with a message unless result is success. */
 void cuda_check(int result, const char *what);
