@@ -15,8 +15,8 @@ PROCESSES = [
 
 # Nanoseconds that a program measured itself: name, arguments of cuda-process, rounds.
 CYCLES = [
-    ("cuCtxCreate and cuCtxDestroy", ["--cycle", "contexts", "--rounds", "5"], 9),
-    ("cuMemAlloc and cuMemFree of 64 MiB", ["--cycle", "memory", "--rounds", "300"], 13),
+    ("cuCtxCreate and cuCtxDestroy", ["--cycle", "contexts", "--rounds", "5"], 15),
+    ("cuMemAlloc and cuMemFree of 64 MiB", ["--cycle", "memory", "--rounds", "2000"], 41),
 ]
 WHOLE = [
     ("nvidia-smi", ["nvidia-smi"], 15),
@@ -24,9 +24,9 @@ WHOLE = [
 ]
 # Arguments of probe: rounds, control, size of its parameters, first words.
 CONTROLS = [
-    ("GET_PIDS", "latency 2000 0x2080018d 3812 0 0x2080 0", 9),
-    ("GET_PID_INFO, one process", "latency 2000 0x2080018e 14408 1 0 %d", 9),
-    ("a control without PIDs", "latency 10000 0x20801701 16", 15),
+    ("GET_PIDS", "latency 2000 0x2080018d 3812 0 0x2080 0", 25),
+    ("GET_PID_INFO, one process", "latency 2000 0x2080018e 14408 1 0 %d", 25),
+    ("a control without PIDs", "latency 10000 0x20801701 16", 41),
 ]
 
 
