@@ -9,6 +9,7 @@ import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
 import { lacking } from '../engines.js';
 import { check } from '../mpu.js';
 import { TinyLayout, debianArmLayer, debianLayer, tinyTar, writeStandInLibraries, type TinyImage } from '../tiny-layout.js';
+import { withoutEngines } from '../without-engines.js';
 
 interface Manifest {
   config: Descriptor;
@@ -199,7 +200,7 @@ await t.test('refusals leave everything as it was', async (t) => {
   await t.rejects(outOf(layout, '1-mpu', { tag: 'taken' }), { code: 'target-exists', next: /^mpu eject/ });
   await t.rejects(outOf(layout, '1-mpu', { tag: '1-mpu' }), { code: 'target-is-source', exitCode: 2 });
   await t.rejects(outOf(layout, 'none'), { code: 'tag-not-found' });
-  await t.rejects(eject('app:1'), { code: 'engine-unsupported', exitCode: 2 });
+  await withoutEngines(join(libraries, 'none'), () => t.rejects(eject('app:1'), { code: 'engine-missing', exitCode: 3 }));
   await t.rejects(outOf(layout, '1-mpu', { signal: AbortSignal.abort('SIGTERM') }), { code: 'interrupted', exitCode: 143 });
   t.same(await layout.snapshot(), before);
   t.match(await outOf(layout, '1-mpu', { tag: 'taken', force: true }), { outcome: 'replaced' });

@@ -8,6 +8,7 @@ import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
 import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
 import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
 import { TinyLayout, debianLayer, glibcLoader, writeStandInLibraries, type TinyImage, type TinyLayer } from '../tiny-layout.js';
+import { withoutEngines } from '../without-engines.js';
 
 interface Config {
   config: { Labels: Record<string, string>; Env?: string[]; Cmd?: string[]; Entrypoint?: string[] };
@@ -166,5 +167,5 @@ await t.test('inspect', async (t) => {
   t.match(await inspect(`oci:${layout.directory}:1-mpu`, { libraryDirectory: newer }), { state: 'outdated' });
   const windows = await layoutOf(t, { layers: [debianLayer], os: 'windows' });
   t.match(await inspected(windows, '1'), { whole: 'not-injected', onInject: { action: 'refuse', why: /windows/ } });
-  await t.rejects(inspect('app:1'), { code: 'engine-unsupported' });
+  await withoutEngines(join(libraries, 'none'), () => t.rejects(inspect('app:1'), { code: 'engine-missing', exitCode: 3 }));
 });
