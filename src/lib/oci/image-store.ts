@@ -85,7 +85,7 @@ export interface ImageStore {
   readJson(descriptor: Descriptor): Promise<JsonObject>;
   /** Whether a blob is there. Some tools leave out those of other platforms. */
   has(descriptor: Descriptor): Promise<boolean>;
-  /** The manifest or index with a digest that was noted somewhere, if it is there; never fails. */
+  /** The manifest or index with a digest that was noted somewhere, if it is there. */
   findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined>;
   /** A layer's bytes; its size is checked, its digest is left to the reader. */
   openLayer(descriptor: Descriptor): Promise<LayerData>;
@@ -95,6 +95,6 @@ export interface ImageStore {
   addManifest(data: Buffer, mediaType: string): Promise<Descriptor>;
   /** The place for a new image. Throws a usage error for names that cannot be. */
   target(request: TargetRequest): ImageTarget;
-  /** Removes what was added since the last commit. */
+  /** Removes what was added since the last commit, and lets others go on: the last call. */
   takeBack(): Promise<void>;
 }
