@@ -71,7 +71,7 @@ export interface InjectResult {
   sizeAdded: number;
   /** Platforms that have the library, e.g. `linux/amd64`. */
   platforms: string[];
-  /** Platforms of a multi-platform image that were left as they are, for want of a library. */
+  /** Platforms of a multi-platform image that were left as they are, for want of a library, and what is no container image. */
   skippedPlatforms: string[];
   /** What loads the library: `/etc/ld.so.preload`, `LD_PRELOAD` or, in an image of several platforms, both. */
   loadedBy: string[];

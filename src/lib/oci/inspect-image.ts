@@ -13,7 +13,7 @@ import type { ImageStore } from './image-store.js';
 import { isInjectedUnread } from './inject-image.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
-import { isAttestation, platformName, readIndex } from './platforms.js';
+import { isAttestation, leftAlone, readIndex } from './platforms.js';
 import { isInjectedOnTop } from './restore-image.js';
 
 /** What the configuration alone says. */
@@ -71,12 +71,13 @@ async function inspectPlatforms(store: ImageStore, descriptor: Descriptor, optio
   const { members } = await readIndex(store, descriptor);
   const platforms: InspectedPlatform[] = [];
   for (const member of members.filter((candidate) => !isAttestation(candidate))) {
-    if (await store.has(member)) platforms.push(...(await inspectPlatforms(store, member, options)));
-    else {
-      const why = 'it is not there';
-      const onInject = { action: 'refuse', why } as const;
-      platforms.push({ platform: platformName(member), digest: member.digest, state: 'unknown', preloadVariable: [], onInject });
+    const left = await leftAlone(store, member);
+    if (left === undefined) {
+      platforms.push(...(await inspectPlatforms(store, member, options)));
+      continue;
     }
+    const onInject = { action: 'refuse', why: `it is ${left.why}` } as const;
+    platforms.push({ platform: left.name, digest: member.digest, state: 'unknown', preloadVariable: [], onInject });
   }
   return platforms;
 }

@@ -5,7 +5,7 @@ import { archiveTarget, layoutTarget, type ArchiveReference } from '../reference
 import { ArchiveFile, isThere } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
 import { layoutError, parseJsonObject } from './blob-store.js';
-import { isDescriptor, isIndex, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
+import { isDescriptor, isIndex, isManifest, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions, TargetRequest } from './image-store.js';
 import { isAttestation } from './platforms.js';
 import { LayoutIndex, checkMarker, entryOf, isMadeByMpu, tagOf } from './layout-index.js';
@@ -137,6 +137,8 @@ export class OciArchiveStore implements ImageStore {
   /** The digests of an image and all it refers to, as far as it is there. */
   async #referred(image: Descriptor, withLayers: boolean): Promise<string[]> {
     if (!(await this.has(image))) return [];
+    // In an index there may be other things than images.
+    if (!isIndex(image) && !isManifest(image)) return [image.digest];
     const { manifests, config, layers } = await this.readJson(image);
     const digests = [image.digest];
     if (isIndex(image)) {
