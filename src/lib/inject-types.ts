@@ -85,6 +85,8 @@ export const Label = {
   base: 'dev.mpu.base',
   /** Digest of the uncompressed layer that was added. */
   layer: 'dev.mpu.layer',
+  /** Digest of what was to be added, without time stamps and before it was fitted to the image. */
+  content: 'dev.mpu.content',
   /** Number of layers with that one: an image built on this one has more. */
   layers: 'dev.mpu.layers',
 } as const;

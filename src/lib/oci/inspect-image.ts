@@ -4,13 +4,12 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import { Label } from '../inject-types.js';
 import type { InjectionState, InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
 import { findLibC, planInjection } from '../injection-plan.js';
-import { packLayer } from '../layer.js';
 import { architectureOf, loadLibraries } from '../payload.js';
 import { PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
-import { isIndex, sha256, type Descriptor } from './descriptor.js';
+import { isIndex, type Descriptor } from './descriptor.js';
 import { environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
-import { isInjectedUnread } from './inject-image.js';
+import { contentDigest, isInjectedUnread } from './inject-image.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
 import { isAttestation, leftAlone, readIndex } from './platforms.js';
@@ -54,8 +53,7 @@ async function inspectPlatform(store: ImageStore, descriptor: Descriptor, option
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
     const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
-    const isInjected =
-      plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, sha256(await packLayer(plan.entries, 0))));
+    const isInjected = plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, await contentDigest(plan)));
     if (isInjected) return { ...facts, state: 'injected', onInject: { action: 'nothing' } };
     const isThere = isNamed || known.version !== undefined;
     const state = isThere ? 'outdated' : files === undefined ? 'unknown' : 'not-injected';

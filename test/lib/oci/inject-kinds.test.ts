@@ -138,6 +138,20 @@ await t.test('layers that are not read', async (t) => {
   t.match(await inject(`oci:${layout.directory}:read`, { libraryDirectory: libraries, readLayers: 'never' }), { outcome: 'already-injected', loadedBy: ['/etc/ld.so.preload'] });
 });
 
+await t.test('layers that are not read, and a time stamp', async (t) => {
+  const layout = await layoutOf(t, { layers: [muslLayer] });
+  for (const readLayers of ['never', 'auto'] as const) {
+    const tag = `${readLayers}-mpu`;
+    await injected(layout, { readLayers, timestamp: 1_700_000_000, tag });
+    t.match(await inspected(layout, tag, 'never'), { state: 'injected', onInject: { action: 'nothing' } });
+    const options = { libraryDirectory: libraries, readLayers: 'never', timestamp: 1_700_000_001 } as const;
+    t.match(await inject(`oci:${layout.directory}:${tag}`, options), { outcome: 'already-injected' }, 'another time, the same content');
+    const newer = join(t.testdirName, 'newer');
+    await writeStandInLibraries(newer, 'newer');
+    t.match(await inject(`oci:${layout.directory}:${tag}`, { ...options, libraryDirectory: newer, tag: `${tag}-2` }), { outcome: 'created' });
+  }
+});
+
 await t.test('zstd layers', async (t) => {
   const zstd = (data: Buffer): Buffer => execFileSync('zstd', ['--stdout', '-3'], { input: data });
   const layout = await layoutOf(t, { layers: [debianLayer, { 'etc/ld.so.preload': '/z.so\n', big: 'x'.repeat(3_000_000) }], compress: zstd });
