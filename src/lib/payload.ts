@@ -88,6 +88,11 @@ const TRIPLET_DIRECTORIES: Record<LibraryArchitecture, LibraryDirectory> = {
   aarch64: 'lib/aarch64-linux-gnu',
 };
 
+/** Where the libraries lie in an image that has them; all else below {@link LIBRARY_ROOT} are links to them. */
+export const LIBRARY_FILES: readonly string[] = Object.values(TRIPLET_DIRECTORIES).map(
+  (directory) => `${LIBRARY_ROOT}/${directory}/libmpu.so`,
+);
+
 /** Which library has to be found for each value of `$LIB`. */
 export type LibraryPlaces = Partial<Record<LibraryDirectory, LibraryArchitecture>>;
 
