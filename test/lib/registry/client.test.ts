@@ -309,3 +309,14 @@ await t.test('an interrupt ends waiting at once', async (t) => {
     await t.rejects(reading, { code: 'interrupted', exitCode: 143 });
   }
 });
+
+await t.test('a token that is no JSON is not shown', async (t) => {
+  const server = createServer((request, response) => {
+    const realm = `Bearer realm="http://${request.headers.host ?? ''}/token"`;
+    if (request.url?.startsWith('/token') === true) response.end('{"token":hunter2}');
+    else response.writeHead(401, { 'WWW-Authenticate': realm }).end();
+  });
+  const error = await readManifest(repositoryOf(await listen(t, server)), '1', WHAT).catch((reason: unknown) => reason);
+  t.match(error, { code: 'registry-content', why: 'the answer of its token service is no JSON' });
+  t.notMatch(JSON.stringify(error), 'hunter2');
+});
