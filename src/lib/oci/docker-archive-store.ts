@@ -7,7 +7,7 @@
 import { ExitCode, MpuError } from '../errors.js';
 import { Label } from '../inject-types.js';
 import { archiveTarget, canonicalName, newName, type ArchiveReference } from '../reference.js';
-import { ArchiveFile, isThere, readPlace, type Place } from './archive-file.js';
+import { ArchiveFile, isSameFile, isThere, readPlace, type Place } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
 import { parseJsonObject } from './blob-store.js';
 import { MAGIC_SIZE, compressionOf } from './decompress.js';
@@ -169,7 +169,7 @@ export class DockerArchiveStore implements ImageStore {
     const name = newName(this.reference.text, this.source, request);
     return {
       name: nameOf(file, name),
-      isSource: false,
+      isSource: request.force !== true && isSameFile(file, this.reference.file),
       existing: () => existingImage(file, name),
       commit: (image, isInjected) => this.#write(file, name, image, isInjected),
     };

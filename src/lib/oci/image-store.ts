@@ -30,6 +30,8 @@ export interface TargetRequest {
   output?: string | undefined;
   /** `docker://HOST/NAME[:TAG]` that the user asked for. */
   pushTo?: string | undefined;
+  /** Whether an archive may take the place of the one that it is made of. */
+  force?: boolean | undefined;
 }
 
 /** How a store is opened. */
@@ -53,7 +55,7 @@ export interface ExistingImage {
 export interface ImageTarget {
   /** Full name, as the user would give it to mpu. */
   readonly name: string;
-  /** Whether it is the source's own name, which never moves. */
+  /** Whether it is the source's own name, which never moves; an archive may, if that was asked for by force. */
   readonly isSource: boolean;
   /** What has the name now. */
   existing(): Promise<ExistingImage | undefined>;

@@ -2,7 +2,7 @@
 /** An image in a tar archive of an OCI layout. The new image goes to an archive of its own. */
 import type { MpuError } from '../errors.js';
 import { archiveTarget, layoutTarget, type ArchiveReference } from '../reference.js';
-import { ArchiveFile, isThere } from './archive-file.js';
+import { ArchiveFile, isSameFile, isThere } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
 import { layoutError, parseJsonObject } from './blob-store.js';
 import { isDescriptor, isIndex, isManifest, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
@@ -104,7 +104,7 @@ export class OciArchiveStore implements ImageStore {
     const tag = layoutTarget(this.reference, tagOf(this.descriptor) ?? 'latest', request);
     return {
       name: nameOf(file, tag),
-      isSource: false,
+      isSource: request.force !== true && isSameFile(file, this.reference.file),
       existing: () => existingImage(file, tag),
       commit: (image, isInjected) => this.#write(file, entryOf(image, tag, isInjected), isInjected),
     };
