@@ -126,6 +126,19 @@ await t.test('docker archives of other programs: gzip layers, layers that are li
   t.equal(await fileIn(t, `docker-archive:${directory}/odd-mpu.tar`, 'x'), 'y');
 });
 
+await t.test('a docker archive whose layers have no digests', { skip }, async (t) => {
+  const archives = await archivesOf(t, { layers: [debianLayer] });
+  const tree = join(archives.directory, 'tree');
+  await mkdir(tree);
+  const config = { os: 'linux', architecture: 'amd64', config: {}, rootfs: { type: 'layers', diff_ids: ['sha256:../../x'] } };
+  await writeFile(join(tree, 'config.json'), JSON.stringify(config));
+  await writeFile(join(tree, 'layer.tar'), Buffer.alloc(1024));
+  await writeFile(join(tree, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: null, Layers: ['layer.tar'] }]));
+  const crafted = join(archives.directory, 'crafted.tar');
+  await check('tar', ['-cf', crafted, '-C', tree, '.']);
+  await refuses(t, archives, `docker-archive:${crafted}`, { readLayers: 'never' }, { code: 'archive-invalid', why: /does not list/ });
+});
+
 await t.test('an output that is taken', { skip }, async (t) => {
   const archives = await archivesOf(t, { layers: [debianLayer] });
   const { oci, docker, directory } = archives;

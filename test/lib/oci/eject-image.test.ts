@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { eject, inject, inspect, type EjectOptions, type EjectResult, type InjectOptions, type InjectResult } from '#mpu/index.js';
@@ -103,7 +103,10 @@ await t.test('byte for byte, also where its manifest is gone', async (t) => {
       const layout = await layoutOf(t, image);
       const before = await digestOf(layout, '1');
       await into(layout, '1', { readLayers });
+      const manifest = await readFile(join(layout.directory, 'blobs/sha256', before.slice(7)));
       await collect(layout, before, '1');
+      // There may be a manifest whose configuration is gone.
+      if (number === 0) await layout.blob(manifest, 'application/vnd.oci.image.manifest.v1+json');
       t.match(await outOf(layout, '1-mpu'), { outcome: 'created', isOriginal: true, digest: before }, `${number}, ${readLayers}`);
       t.equal(await digestOf(layout, '1'), before);
     }

@@ -142,6 +142,29 @@ await t.test('data that is not what its digest says', async (t) => {
   await t.rejects(written, { code: 'registry-content', why: /keeps it as/ });
 });
 
+await t.test('an interrupt while it is unknown whether a tag has moved', async (t) => {
+  for (const [reference, state] of [['1', /127\.0\.0\.1:\d+ did not answer, so a:1 may have moved$/], [sha256(manifest), /nothing was changed/]] as const) {
+    const interrupt = new AbortController();
+    const { registry, place } = await start(t, { signal: interrupt.signal });
+    registry.misbehave = (_request, response) => {
+      setTimeout(() => { interrupt.abort('SIGTERM'); }, 100);
+      response.destroy();
+      return true;
+    };
+    const written = putManifest(place, reference, { data: manifest, mediaType: MANIFEST, digest: sha256(manifest) }, WHAT);
+    await t.rejects(written, { code: 'interrupted', exitCode: 143, why: state });
+  }
+});
+
+await t.test('pieces that are too large to be held', async (t) => {
+  const { registry, place } = await start(t);
+  registry.misbehave = (_request, response) => {
+    response.writeHead(202, { Location: '/v2/a/blobs/uploads/1', 'OCI-Chunk-Min-Length': '999999999999' }).end();
+    return true;
+  };
+  await t.rejects(pushBlob(place, { ...blob, open: () => data }, WHAT), { code: 'registry-content', why: /pieces of at least 999999999999 bytes/ });
+});
+
 await t.test('manifests that are none', async (t) => {
   const { registry, place } = await start(t);
   const answer = (mediaType: string, body: Buffer | string): void => {
