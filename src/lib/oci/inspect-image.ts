@@ -5,7 +5,7 @@ import { Label } from '../inject-types.js';
 import type { InjectionState, InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
 import { findLibC, planInjection } from '../injection-plan.js';
 import { architectureOf, loadLibraries } from '../payload.js';
-import { PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
+import { PLATFORM_ENTRY, PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
 import { isIndex, type Descriptor } from './descriptor.js';
 import { environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
@@ -49,7 +49,7 @@ async function inspectPlatform(store: ImageStore, descriptor: Descriptor, option
   const isRead = mayRead(store, options);
   const files = isRead ? new LayeredFiles(store, image.layers, layerOptions(store, image.platform, options)) : undefined;
   const facts = { ...known, ...(files === undefined ? {} : await readFacts(image, files)) };
-  const isNamed = [...(facts.preloadFile ?? []), ...facts.preloadVariable].includes(PRELOAD_ENTRY);
+  const isNamed = facts.preloadFile?.includes(PRELOAD_ENTRY) === true || facts.preloadVariable.includes(PLATFORM_ENTRY);
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
     const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
