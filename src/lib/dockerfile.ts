@@ -6,8 +6,8 @@ import { findImage, supportedArchitecture } from './engine/find-image.js';
 import type { InjectOptions } from './inject-types.js';
 import { planInjection, type InjectionPlan } from './injection-plan.js';
 import { packLayer, type LayerEntry } from './layer.js';
-import { libraryEntries, libraryPlaces, loadLibraries, variableEntries, type Architecture } from './payload.js';
-import { PRELOAD_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './preload-file.js';
+import { libraryEntries, libraryPlaces, loadLibraries, platformEntries, type Architecture } from './payload.js';
+import { PLATFORM_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './preload-file.js';
 import { parseImageReference, type EngineReference } from './reference.js';
 import { version } from './version.js';
 import { writeAside } from './write-aside.js';
@@ -68,7 +68,7 @@ async function entriesFor(
   libraryDirectory: string | undefined,
 ): Promise<LayerEntry[]> {
   const libraries = await loadLibraries(architecture, libraryDirectory);
-  if (plan?.loadedBy !== PRELOAD_FILE) return variableEntries(architecture, libraries);
+  if (plan?.loadedBy !== PRELOAD_FILE) return platformEntries(architecture, libraries);
   const preload = plan.entries.filter(({ path }) => path === PRELOAD_FILE.slice(1));
   // `lib` is a link in both cases, to one library or the other.
   const lib = plan.entries.find(({ path }) => path.endsWith('/lib/libmpu.so'));
@@ -77,7 +77,7 @@ async function entriesFor(
 }
 
 function textFor(from: string, loadedBy: InjectionPlan['loadedBy']): string {
-  const variable = `${PRELOAD_VARIABLE}=\${${PRELOAD_VARIABLE}:+\${${PRELOAD_VARIABLE}}:}${PRELOAD_ENTRY.replace('$', '\\$')}`;
+  const variable = `${PRELOAD_VARIABLE}=\${${PRELOAD_VARIABLE}:+\${${PRELOAD_VARIABLE}}:}${PLATFORM_ENTRY.replace('$', '\\$')}`;
   const lines = [
     `# libmpu.so ${version}: GPU processes with their own PIDs (mpu dockerfile)`,
     `FROM ${from}`,

@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Directories that are made once and kept: filled aside, renamed into place, one maker at a time. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { takeLock } from './file-lock.js';
 
-/**
- * Runs `work` while this process alone holds the lock file `path`; others wait. The lock is
- * flock(1)'s, so it is released by the kernel however the holder ends.
- */
+/** Runs `work` while this process alone holds the lock file `path` (see {@link takeLock}); others wait. */
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
-  const holder = spawn('flock', [path, 'sh', '-c', 'echo locked; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const ended = once(holder, 'exit');
-  const locked = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
-  if (!locked) throw new Error(`cannot lock ${path}: flock (util-linux) failed`);
+  const release = await takeLock(path);
   try {
     return await work();
   } finally {
-    holder.stdin.end();
-    await ended;
+    await release();
   }
 }
 

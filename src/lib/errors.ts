@@ -84,13 +84,13 @@ export function fileError(error: unknown, what: string): MpuError {
   }
 }
 
-/** The error of a run that was interrupted; `signal.reason` may name the signal that did it. */
-export function interruptedError(signal: AbortSignal): MpuError {
+/** The error of a run that was interrupted; `signal.reason` may name the signal that did it, `state` says what is now. */
+export function interruptedError(signal: AbortSignal, state = 'nothing was changed'): MpuError {
   const name = typeof signal.reason === 'string' ? signal.reason : 'SIGINT';
   return new MpuError({
     code: 'interrupted',
     what: 'interrupted',
-    why: `${name} was received; nothing was changed`,
+    why: `${name} was received; ${state}`,
     next: 'run it again',
     exitCode: 128 + (name === 'SIGTERM' ? 15 : name === 'SIGHUP' ? 1 : 2),
   });

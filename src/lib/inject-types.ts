@@ -71,7 +71,7 @@ export interface InjectResult {
   sizeAdded: number;
   /** Platforms that have the library, e.g. `linux/amd64`. */
   platforms: string[];
-  /** Platforms of a multi-platform image that were left as they are, for want of a library. */
+  /** Platforms of a multi-platform image that were left as they are, for want of a library, and what is no container image. */
   skippedPlatforms: string[];
   /** What loads the library: `/etc/ld.so.preload`, `LD_PRELOAD` or, in an image of several platforms, both. */
   loadedBy: string[];
@@ -85,6 +85,8 @@ export const Label = {
   base: 'dev.mpu.base',
   /** Digest of the uncompressed layer that was added. */
   layer: 'dev.mpu.layer',
+  /** Digest of what was to be added, without time stamps and before it was fitted to the image. */
+  content: 'dev.mpu.content',
   /** Number of layers with that one: an image built on this one has more. */
   layers: 'dev.mpu.layers',
 } as const;

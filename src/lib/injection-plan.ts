@@ -5,15 +5,18 @@ import type { LayerEntry } from './layer.js';
 import type { LibraryDirectory, LoaderFacts } from './loader.js';
 import { sha256 } from './oci/descriptor.js';
 import {
+  LIBRARY_ARCHITECTURES,
   libraryEntries,
+  libraryFile,
   libraryOf,
   libraryPlaces,
-  variableEntries,
+  platformEntries,
   type Architecture,
   type Libraries,
 } from './payload.js';
 import {
   LIBRARY_ROOT,
+  PLATFORM_ENTRY,
   PRELOAD_FILE,
   PRELOAD_VARIABLE,
   addPreloadEntry,
@@ -98,10 +101,14 @@ async function hasLibraries(files: ImageFiles, paths: Record<string, Buffer>): P
 /** A plan to load by LD_PRELOAD. */
 async function planVariable({ files, architecture, environment }: PlannedImage, libraries: Libraries): Promise<InjectionPlan> {
   const plan = { loadedBy: PRELOAD_VARIABLE, environment: addPreloadVariable(environment) } as const;
-  const paths = { [`${LIBRARY_ROOT}/$LIB/libmpu.so`]: libraryOf(libraries, architecture) };
+  const paths: Record<string, Buffer> = { [PLATFORM_ENTRY]: libraryOf(libraries, architecture) };
+  for (const each of LIBRARY_ARCHITECTURES) {
+    const library = libraries[each];
+    if (library !== undefined) paths[libraryFile(each)] = library;
+  }
   const isThere = files !== undefined && hasPreloadVariable(environment) && (await hasLibraries(files, paths));
   if (isThere) return { ...plan, entries: [] };
-  return { ...plan, entries: variableEntries(architecture, libraries) };
+  return { ...plan, entries: platformEntries(architecture, libraries) };
 }
 
 /**

@@ -18,7 +18,7 @@ export type InjectionState =
 
 /** The image of one platform. */
 export interface InspectedPlatform {
-  /** `OS/ARCHITECTURE[/VARIANT]`. */
+  /** `OS/ARCHITECTURE[/VARIANT]`; of something that is no container image its media type. */
   platform: string;
   digest: string;
   state: InjectionState;

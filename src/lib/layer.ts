@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 
-/** Who owns a directory, and who may do what in it. */
+/** Who owns a file or directory, and who may do what with it. */
 export interface Attributes {
   /** Permission bits. */
   mode: number;
@@ -12,20 +12,23 @@ export interface Attributes {
   gid: number;
 }
 
-/** What directories have that nothing else is said of. */
-export const DEFAULT_ATTRIBUTES: Attributes = { mode: 0o755, uid: 0, gid: 0 };
+/** What files and directories have that nothing else is said of. */
+export const DEFAULT_ATTRIBUTES: Record<'file' | 'directory', Attributes> = {
+  file: { mode: 0o644, uid: 0, gid: 0 },
+  directory: { mode: 0o755, uid: 0, gid: 0 },
+};
 
 /** One thing in a layer. Paths are relative to the root, without a leading or trailing slash. */
 export type LayerEntry =
   | { type: 'directory'; path: string; attributes?: Attributes }
-  | { type: 'file'; path: string; data: Buffer }
+  | { type: 'file'; path: string; data: Buffer; attributes?: Attributes }
   | { type: 'symlink'; path: string; target: string };
 
 const byPath = (a: LayerEntry, b: LayerEntry): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 
 /**
- * A tar archive of the entries, sorted by path, owned by root, files 0644, and directories as {@link DEFAULT_ATTRIBUTES}
- * say where they have no attributes of their own.
+ * A tar archive of the entries, sorted by path; files and directories are as {@link DEFAULT_ATTRIBUTES} say where they
+ * have no attributes of their own.
  * `mtime` is in seconds since 1970.
  */
 export async function packLayer(entries: readonly LayerEntry[], mtime: number): Promise<Buffer> {
@@ -33,12 +36,13 @@ export async function packLayer(entries: readonly LayerEntry[], mtime: number): 
   const bytes = buffer(archive);
   for (const entry of [...entries].sort(byPath)) {
     const common = { uid: 0, gid: 0, mtime: new Date(mtime * 1000) };
+    const attributes = entry.type === 'symlink' ? {} : (entry.attributes ?? DEFAULT_ATTRIBUTES[entry.type]);
     switch (entry.type) {
       case 'directory':
-        archive.entry({ ...common, name: `${entry.path}/`, type: 'directory', ...(entry.attributes ?? DEFAULT_ATTRIBUTES) });
+        archive.entry({ ...common, name: `${entry.path}/`, type: 'directory', ...attributes });
         break;
       case 'file':
-        archive.entry({ ...common, name: entry.path, type: 'file', mode: 0o644, size: entry.data.length }, entry.data);
+        archive.entry({ ...common, name: entry.path, type: 'file', size: entry.data.length, ...attributes }, entry.data);
         break;
       case 'symlink':
         archive.entry({ ...common, name: entry.path, type: 'symlink', mode: 0o777, linkname: entry.target });

@@ -11,8 +11,11 @@ import { LIBRARY_ROOT } from './preload-file.js';
 /** An architecture that images can have. */
 export type Architecture = 'x86_64' | 'aarch64';
 
-/** An architecture that the library is built for. */
-export type LibraryArchitecture = Architecture | 'i386';
+/** The architectures that the library is built for. */
+export const LIBRARY_ARCHITECTURES = ['x86_64', 'i386', 'aarch64'] as const;
+
+/** One of {@link LIBRARY_ARCHITECTURES}. */
+export type LibraryArchitecture = (typeof LIBRARY_ARCHITECTURES)[number];
 
 /** The built libraries that an image needs. */
 export type Libraries = Partial<Record<LibraryArchitecture, Buffer>>;
@@ -88,15 +91,31 @@ const TRIPLET_DIRECTORIES: Record<LibraryArchitecture, LibraryDirectory> = {
   aarch64: 'lib/aarch64-linux-gnu',
 };
 
+/** Where the library for an architecture lies in an image; all else below {@link LIBRARY_ROOT} are links to those. */
+export function libraryFile(architecture: LibraryArchitecture): string {
+  return `${LIBRARY_ROOT}/${TRIPLET_DIRECTORIES[architecture]}/libmpu.so`;
+}
+
+/** Every {@link libraryFile}. */
+export const LIBRARY_FILES: readonly string[] = LIBRARY_ARCHITECTURES.map(libraryFile);
+
+/** The values of `$PLATFORM`: what the kernel says (AT_PLATFORM), or what glibc from 2.26 makes of the processor on x86. */
+const PLATFORMS: Record<LibraryArchitecture, readonly string[]> = {
+  x86_64: ['x86_64', 'haswell', 'xeon_phi'],
+  i386: ['i686', 'i586', 'i486', 'i386'],
+  aarch64: ['aarch64'],
+};
+
 /** Which library has to be found for each value of `$LIB`. */
 export type LibraryPlaces = Partial<Record<LibraryDirectory, LibraryArchitecture>>;
 
 /**
  * The values of `$LIB` that loaders of an image use: Debian's and Ubuntu's multiarch directories,
  * `lib64`, `lib32` and `lib`. `native` is the value of the image's 64-bit loader; only `lib` depends on
- * it: it means the 64-bit libraries on Arch-like systems, the 32-bit ones on Fedora, RHEL and SUSE.
+ * it: it means the 64-bit libraries on Arch-like systems, the 32-bit ones on Fedora, RHEL and SUSE, and is left out where
+ * nobody knows.
  */
-export function libraryPlaces(architecture: Architecture, native: LibraryDirectory): LibraryPlaces {
+export function libraryPlaces(architecture: Architecture, native: LibraryDirectory | undefined): LibraryPlaces {
   if (architecture === 'aarch64') {
     return { 'lib/aarch64-linux-gnu': 'aarch64', lib64: 'aarch64', lib: 'aarch64' };
   }
@@ -105,7 +124,7 @@ export function libraryPlaces(architecture: Architecture, native: LibraryDirecto
     'lib/i386-linux-gnu': 'i386',
     lib64: 'x86_64',
     lib32: 'i386',
-    lib: native === 'lib' ? 'x86_64' : 'i386',
+    ...(native === undefined ? {} : { lib: native === 'lib' ? 'x86_64' : 'i386' }),
   };
 }
 
@@ -132,17 +151,19 @@ export function libraryEntries(places: LibraryPlaces, libraries: Libraries): Lay
 }
 
 /**
- * The libraries for images in which LD_PRELOAD names them, and of which nothing else is known. musl takes
- * `$LIB` for a directory of that name, so there is one; scripts that expand it to nothing find a library, too.
- * `lib` is taken for 64-bit, as on Arch and Wolfi.
+ * The libraries for images of which nothing else is known: by {@link PLATFORM_ENTRY}, and by `$LIB` where that has one
+ * meaning. musl takes `$PLATFORM` for a directory of that name, so there is one; scripts that expand it to nothing find
+ * a library, too. With `lib` that value of `$LIB` is taken for 64-bit, as on Arch.
  */
-export function variableEntries(architecture: Architecture, libraries: Libraries): LayerEntry[] {
+export function platformEntries(architecture: Architecture, libraries: Libraries, lib?: 'lib'): LayerEntry[] {
   const root = LIBRARY_ROOT.slice(1);
-  const directory = TRIPLET_DIRECTORIES[architecture];
+  const native = TRIPLET_DIRECTORIES[architecture];
+  const link = (name: string, target: string): LayerEntry => ({ type: 'symlink', path: `${root}/${name}`, target });
   return [
-    ...libraryEntries(libraryPlaces(architecture, 'lib'), libraries),
-    { type: 'symlink', path: `${root}/$LIB`, target: directory },
-    { type: 'symlink', path: `${root}/libmpu.so`, target: `${directory}/libmpu.so` },
+    ...libraryEntries(libraryPlaces(architecture, lib), libraries),
+    ...NEEDED[architecture].flatMap((needed) => PLATFORMS[needed].map((platform) => link(platform, TRIPLET_DIRECTORIES[needed]))),
+    link('$PLATFORM', native),
+    link('libmpu.so', `${native}/libmpu.so`),
   ];
 }
 

@@ -4,7 +4,7 @@
 /** The file from which glibc's dynamic loader takes libraries to load into every program. */
 export const PRELOAD_FILE = '/etc/ld.so.preload';
 
-/** Directory of the library in an image; one subdirectory for each value that `$LIB` can have there. */
+/** Directory of the library in an image; in it a place for each value that `$LIB` and `$PLATFORM` can have there. */
 export const LIBRARY_ROOT = '/usr/lib/mpu';
 
 /**
@@ -12,6 +12,12 @@ export const LIBRARY_ROOT = '/usr/lib/mpu';
  * differs between its 64-bit and its 32-bit build: so each finds a library that it can load.
  */
 export const PRELOAD_ENTRY = `${LIBRARY_ROOT}/$LIB/libmpu.so`;
+
+/**
+ * What names the library where nothing is known of the image. glibc replaces `$PLATFORM` by the kind of processor, whose
+ * names differ between its 64-bit and its 32-bit build in every distribution; `$LIB` may be `lib` in either.
+ */
+export const PLATFORM_ENTRY = `${LIBRARY_ROOT}/$PLATFORM/libmpu.so`;
 
 /** The libraries that a preload file names. White space and `:` separate them, `#` starts a comment. */
 export function preloadEntries(content: string): string[] {
@@ -71,19 +77,19 @@ function setPreloadVariable(environment: readonly string[], value: string): stri
 
 /** Whether mpu's library is preloaded in an environment. */
 export function hasPreloadVariable(environment: readonly string[]): boolean {
-  return preloadEntries(preloadVariable(environment) ?? '').includes(PRELOAD_ENTRY);
+  return preloadEntries(preloadVariable(environment) ?? '').includes(PLATFORM_ENTRY);
 }
 
 /** An environment in which mpu's library is preloaded, after those that are. */
 export function addPreloadVariable(environment: readonly string[]): readonly string[] {
   if (hasPreloadVariable(environment)) return environment;
   const value = preloadVariable(environment) ?? '';
-  return setPreloadVariable(environment, value === '' ? PRELOAD_ENTRY : `${value}:${PRELOAD_ENTRY}`);
+  return setPreloadVariable(environment, value === '' ? PLATFORM_ENTRY : `${value}:${PLATFORM_ENTRY}`);
 }
 
 /** An environment in which mpu's library is not preloaded. */
 export function removePreloadVariable(environment: readonly string[]): readonly string[] {
   if (!hasPreloadVariable(environment)) return environment;
-  const others = preloadEntries(preloadVariable(environment) ?? '').filter((entry) => entry !== PRELOAD_ENTRY);
+  const others = preloadEntries(preloadVariable(environment) ?? '').filter((entry) => entry !== PLATFORM_ENTRY);
   return setPreloadVariable(environment, others.join(':'));
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Files that are there as a whole, or not at all. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoName, fileError } from './errors.js';
+import { replaceFile } from './replace-file.js';
 
 /**
  * Writes a file aside and renames it into place; its directory is made. Returns false where it had those
@@ -16,14 +17,7 @@ export async function writeAside(path: string, content: string | Buffer): Promis
     });
     if (before?.equals(Buffer.from(content)) === true) return false;
     await mkdir(dirname(path), { recursive: true });
-    // Of no name that programs look for in a directory (.json, .service).
-    const aside = `${path}.${process.pid}.tmp`;
-    try {
-      await writeFile(aside, content, { mode: 0o644 });
-      await rename(aside, path);
-    } finally {
-      await rm(aside, { force: true });
-    }
+    await replaceFile(path, 0o644, (file) => file.writeFile(content));
     return true;
   } catch (error) {
     throw fileError(error, `cannot write ${path}`);

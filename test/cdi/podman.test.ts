@@ -10,6 +10,7 @@ import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
 import { baseImage } from '../lib/base-image.js';
 import { lacking, startPodman } from '../lib/engines.js';
+import { lib64Image } from '../lib/lib64-image.js';
 import { writeMuslImage } from '../lib/musl-image.js';
 import { checkScene } from '../lib/scene.js';
 import { writeStandInLibraries } from '../lib/tiny-layout.js';
@@ -58,7 +59,18 @@ await t.test('containers of every kind', { skip }, async (t) => {
       const hello = await podmanRun(`--device dev.mpu/preload=${device}`, 'debian:1 hello');
       t.same(hello, { status: 0, stdout: 'Hello, world!\n', stderr: '' }, `${device}: a 32-bit program is silent`);
       const objects = await podmanRun(`--device dev.mpu/preload=${device}`, 'debian:1 env LD_TRACE_LOADED_OBJECTS=1 hello');
-      t.match(objects.stdout, 'i386-linux-gnu/libmpu.so', 'and loads the 32-bit library');
+      t.match(objects.stdout, /\/usr\/lib\/mpu\/i[56]86\/libmpu\.so/, 'and loads the 32-bit library');
+    }
+  });
+
+  await t.test('an image with lib64 and lib: its 32-bit programs are silent, too', async (t) => {
+    await podman.check('import', '--quiet', await lib64Image(podman.directory), 'localhost/lib64:1');
+    for (const device of ['all', 'env']) {
+      const hello = await podmanRun(`--device dev.mpu/preload=${device}`, 'lib64:1 hello');
+      t.same(hello, { status: 0, stdout: 'Hello, world!\n', stderr: '' }, device);
+      const maps = await podmanRun(`--device dev.mpu/preload=${device}`, 'lib64:1 cat /proc/self/maps');
+      t.match(maps, { status: 0, stderr: '' });
+      t.ok(maps.stdout.includes(LIBRARY), device);
     }
   });
 

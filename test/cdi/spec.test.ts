@@ -24,11 +24,11 @@ await t.test('the spec goes to stdout, the library beside it', async (t) => {
   t.match(spec, { cdiVersion: '0.3.0', kind: 'dev.mpu/preload', devices: [{ name: 'all' }, { name: 'env' }] });
   const [mount] = spec.containerEdits.mounts;
   t.match(mount, { containerPath: '/usr/lib/mpu' });
-  for (const place of ['lib/x86_64-linux-gnu', 'lib64', 'lib', '$LIB']) {
+  for (const place of ['lib/x86_64-linux-gnu', 'lib64', 'lib', 'x86_64', 'haswell', '$PLATFORM']) {
     const library = await readFile(join(mount?.hostPath ?? '', place, 'libmpu.so'));
     t.ok(library.equals(await readFile(join(checkout, 'build/preload/x86_64/libmpu.so'))), place);
   }
-  for (const place of ['lib/i386-linux-gnu', 'lib32']) {
+  for (const place of ['lib/i386-linux-gnu', 'lib32', 'i686']) {
     const library = await readFile(join(mount?.hostPath ?? '', place, 'libmpu.so'));
     t.ok(library.equals(await readFile(join(checkout, 'build/preload/i386/libmpu.so'))), place);
   }
@@ -84,6 +84,9 @@ await t.test('on a host', { skip: await lacking(['unshare', 'nsenter', 'mount'],
     const without = await host.run('mpu cdi generate');
     t.match(without, { status: 0, stderr: /\/run\/mpu\/pidns is not there: .* mpu\.ko/ });
     t.equal(parse(without.stdout).containerEdits.mounts.length, 1);
+    const plain = await host.run('mkdir -p /run/mpu; touch /run/mpu/pidns; mpu cdi generate');
+    t.match(plain, { status: 0, stderr: /\/run\/mpu\/pidns has no PID namespace mounted on it: .* mpu\.ko/ });
+    t.equal(parse(plain.stdout).containerEdits.mounts.length, 1, 'a file that a mount has failed on is not given');
     await host.check(MOUNT_PIDNS);
     const spec = await host.run('mpu cdi generate');
     t.equal(spec.stderr, '');

@@ -71,7 +71,7 @@ async function buildAndRun(t: Test, engine: TestEngine, builder: string, env: No
   const musl = await inContainer('/maps');
   t.ok(musl.stdout.includes(LIBRARY), 'musl');
   const environment = await engine.check('image', 'inspect', '--format', '{{.Config.Env}}', 'team/base');
-  t.match(environment, 'LD_PRELOAD=/none.so:/usr/lib/mpu/$LIB/libmpu.so', 'a variable that was there is kept');
+  t.match(environment, 'LD_PRELOAD=/none.so:/usr/lib/mpu/$PLATFORM/libmpu.so', 'a variable that was there is kept');
 }
 
 const needs = ['mmdebstrap', 'unshare', 'musl-gcc'];

@@ -10,8 +10,16 @@ import { buffer } from 'node:stream/consumers';
 import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
 import type { LayerData } from '#mpu/lib/oci/image-store.js';
 
-/** Contents of a layer by path: text, a link (`-> target`) or, when the path ends with a slash, null or `MODE UID GID`. */
-export type TinyLayer = Record<string, string | Buffer | null>;
+/** A file of other attributes than root's 0644. */
+export interface TinyFile {
+  text: string;
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** Contents of a layer by path: text, a link (`-> target`), a file or, when the path ends with a slash, null or `MODE UID GID`. */
+export type TinyLayer = Record<string, string | Buffer | TinyFile | null>;
 
 /** What a glibc loader holds, as far as mpu looks. */
 export const glibcLoader = (libraryDirectory: string): Buffer =>
@@ -47,6 +55,9 @@ export async function tinyTar(layer: TinyLayer): Promise<Buffer> {
       archive.entry({ name, type: 'symlink', linkname: value.slice(3) });
     } else if (typeof value === 'string' && value.startsWith('=> ')) {
       archive.entry({ name, type: 'link', linkname: value.slice(3) });
+    } else if (typeof value === 'object' && 'text' in value) {
+      const { text, ...attributes } = value;
+      archive.entry({ name, ...attributes }, text);
     } else archive.entry({ name }, value);
   }
   archive.finalize();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu doctor` on hosts and in containers that are right, and wrong in one way each. */
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isOnHost } from '#mpu/lib/containers/processes.js';
 import { checkout, mpu, run, type Ended } from '../lib/mpu.js';
@@ -176,6 +176,12 @@ await t.test('hosts and containers', { skip: noContainers, timeout: 600_000 }, a
     t.match(right, { ok: true, place: 'container' });
     checkResults(t, right, {
       preload: { verdict: 'ok', why: /by LD_PRELOAD/ }, library: { verdict: 'ok' }, loaded: { verdict: 'ok', why: /started now/ }, proof: { verdict: 'ok', why: /this program, PID \d+/ },
+    });
+    const places = t.testdir();
+    for (const platform of ['x86_64', 'haswell', 'xeon_phi']) await symlink(dirname(LIBMPU), join(places, platform));
+    const unread = document(t, await world.mpu(['doctor', '--json'], `${enter} env LD_PRELOAD='${places}/$PLATFORM/libmpu.so'`));
+    checkResults(t, unread, {
+      preload: { verdict: 'ok', why: /\$PLATFORM\/libmpu\.so, by LD_PRELOAD/ }, library: { verdict: 'ok' }, loaded: { verdict: 'ok', why: /started now/ },
     });
     const blind = document(t, await world.mpu(['doctor', '--json'], `${enter} env LD_PRELOAD=${LIBMPU} MPU_PIDNS=/nonexistent`));
     checkResults(t, blind, { proof: { verdict: 'fail', why: /nobody translates here/ } });

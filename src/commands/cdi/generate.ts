@@ -2,8 +2,8 @@
 /** `mpu cdi generate`: write the CDI spec. */
 import { Option } from 'commander';
 import { resolve } from 'node:path';
-import { generateSpec, specText } from '../../lib/cdi/generate.js';
-import { deviceNames, PIDNS } from '../../lib/cdi/spec.js';
+import { generateSpec, problemWithPidns, specText } from '../../lib/cdi/generate.js';
+import { deviceNames } from '../../lib/cdi/spec.js';
 import { writeAside } from '../../lib/write-aside.js';
 import type { RegisterCommand } from '../command.js';
 import { addCdiOptions, cdiOptionsOf, EXIT_CODES, type CdiFlags } from './options.js';
@@ -15,7 +15,8 @@ and into /var/run/cdi for those that are made at each boot, as mpu cdi install
 arranges it. The library that the spec names is put into /var/lib/mpu, where an
 upgrade of mpu does not take it away from running containers.
 
-The PID namespace of the host is part of the spec if /run/mpu/pidns is there.`;
+The PID namespace of the host is part of the spec if it is mounted on
+/run/mpu/pidns.`;
 
 const EXAMPLES = `
 Examples:
@@ -33,8 +34,9 @@ export const registerGenerate: RegisterCommand = (program, run) => {
     .action(async (flags: CdiFlags & { output?: string }) => {
       const spec = await generateSpec(cdiOptionsOf(flags));
       const devices = deviceNames(spec);
-      if (!spec.containerEdits.mounts?.some(({ containerPath }) => containerPath === PIDNS)) {
-        run.output.note(`${PIDNS} is not there: containers will need mpu.ko (sudo mpu cdi install prepares it on Linux 6.11 and later)`);
+      const problem = problemWithPidns();
+      if (problem !== undefined) {
+        run.output.note(`${problem}: containers will need mpu.ko (sudo mpu cdi install prepares it on Linux 6.11 and later)`);
       }
       if (flags.output === undefined) {
         run.output.result(specText(spec), { devices, spec });

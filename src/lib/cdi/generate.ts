@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Writing the CDI spec of mpu's devices, with the files it names. */
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { pidnsState } from '../pidns-file.js';
 import { HOST_DIRECTORY, placeHostFiles } from './host-files.js';
 import { PIDNS, specFor, type Spec } from './spec.js';
 
@@ -17,12 +17,14 @@ export interface GenerateOptions {
 export async function generateSpec(options: GenerateOptions = {}): Promise<Spec> {
   // The engines take absolute paths only.
   const files = await placeHostFiles(resolve(options.directory ?? HOST_DIRECTORY), options.libraryDirectory);
-  // A mount of something that is not there keeps a container from starting.
-  const pidns = await stat(PIDNS).then(
-    () => PIDNS,
-    () => undefined,
-  );
-  return specFor(files, pidns);
+  return specFor(files, problemWithPidns() === undefined ? PIDNS : undefined);
+}
+
+/** Why {@link PIDNS} cannot be given to containers: a mount of what is not there keeps one from starting, and a plain file translates nothing. */
+export function problemWithPidns(): string | undefined {
+  const state = pidnsState(PIDNS);
+  if (state === 'host' || state === 'other-namespace') return undefined;
+  return `${PIDNS} ${state === 'absent' ? 'is not there' : 'has no PID namespace mounted on it'}`;
 }
 
 /** The text of a spec, as it stands in a file. */

@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, write
 import { join } from 'node:path';
 import { fileError, MpuError, ExitCode, errnoName } from '../errors.js';
 import { packLayer, type LayerEntry } from '../layer.js';
-import { loadLibraries, variableEntries, type Architecture } from '../payload.js';
-import { LIBRARY_ROOT, PRELOAD_FILE, addPreloadEntry } from '../preload-file.js';
+import { loadLibraries, platformEntries, type Architecture } from '../payload.js';
+import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../preload-file.js';
 
 /** Where they lie unless another directory is named. Not in /run: that is often mounted noexec. */
 export const HOST_DIRECTORY = '/var/lib/mpu';
@@ -39,10 +39,12 @@ function hostArchitecture(): Architecture {
 /** What images are given of which nothing is known. */
 async function entriesFor(libraryDirectory: string | undefined): Promise<LayerEntry[]> {
   const architecture = hostArchitecture();
+  const libraries = await loadLibraries(architecture, libraryDirectory);
   return [
-    ...variableEntries(architecture, await loadLibraries(architecture, libraryDirectory)),
+    // An image that was injected has a preload file with $LIB, and its own libraries are hidden by these.
+    ...platformEntries(architecture, libraries, 'lib'),
     { type: 'directory', path: 'etc' },
-    { type: 'file', path: PRELOAD_FILE.slice(1), data: addPreloadEntry(undefined) },
+    { type: 'file', path: PRELOAD_FILE.slice(1), data: Buffer.from(`${PLATFORM_ENTRY}\n`) },
   ];
 }
 

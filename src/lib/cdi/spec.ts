@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The CDI specification file (tags.cncf.io/container-device-interface, SPEC.md) for mpu's devices. */
-import { LIBRARY_ROOT, PRELOAD_ENTRY, PRELOAD_FILE } from '../preload-file.js';
+import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../preload-file.js';
 import type { HostFiles } from './host-files.js';
 
 /** Vendor and class of the devices. */
@@ -45,7 +45,7 @@ export function specFor(files: HostFiles, pidns: string | undefined): Spec {
     kind: KIND,
     devices: [
       { name: 'all', containerEdits: { mounts: [readOnly(files.preload, PRELOAD_FILE, 'noexec')] } },
-      { name: 'env', containerEdits: { env: [`LD_PRELOAD=${PRELOAD_ENTRY}`] } },
+      { name: 'env', containerEdits: { env: [`LD_PRELOAD=${PLATFORM_ENTRY}`] } },
     ],
     containerEdits: {
       mounts: [

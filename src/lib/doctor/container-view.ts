@@ -94,10 +94,13 @@ async function findPreloads(root: Host, libc: LibC, variable: string | undefined
     ...preloadEntries(file).map((entry) => ({ entry, by: PRELOAD_FILE }) as const),
     ...preloadEntries(variable ?? '').map((entry) => ({ entry, by: 'LD_PRELOAD' }) as const),
   ];
+  // musl takes both for names.
   const lib = libc.name === 'glibc' ? libc.libraryDirectory : '$LIB';
+  const platform = libc.name === 'glibc' ? (ARCHITECTURES[process.arch] ?? '') : '$PLATFORM';
   return Promise.all(
     named.map(async ({ entry, by }) => {
-      const path = lib === undefined && /\$\{?LIB\}?/.test(entry) ? undefined : entry.replace(/\$LIB\b|\$\{LIB\}/, () => lib ?? '');
+      const expanded = entry.replace(/\$PLATFORM\b|\$\{PLATFORM\}/, () => platform).replace(/\$LIB\b|\$\{LIB\}/, () => lib ?? '');
+      const path = lib === undefined && /\$\{?LIB\}?/.test(entry) ? undefined : expanded;
       return { entry, by, path, data: path?.startsWith('/') === true ? await fileOf(root, path) : undefined };
     }),
   );

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A tar archive on the disk, whose members are read where they lie. */
+import { realpathSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { MpuError, fileError, messageOf } from '../errors.js';
@@ -80,6 +81,15 @@ function compressedError(path: string, compression: Compression): MpuError {
     why: `it is compressed with ${compression} as a whole; images are edited in plain tar archives`,
     next: compression === 'zstd' ? `zstd --decompress ${path}` : `gunzip --keep ${path}`,
   });
+}
+
+/** Whether two paths are those of one file, also by way of links. */
+export function isSameFile(one: string, other: string): boolean {
+  try {
+    return realpathSync(one) === realpathSync(other);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether there is something at a path. */

@@ -2,11 +2,11 @@
 /** Writing a tar archive out of new data and parts of other files, which are copied byte for byte. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
 import { MpuError, fileError, throwIfInterrupted } from '../errors.js';
+import { replaceFile } from '../replace-file.js';
 import type { Place } from './archive-file.js';
 import type { StoreOptions } from './image-store.js';
 
@@ -48,10 +48,8 @@ async function copyMember(
  * equal members give equal bytes. Rejects with an MpuError and leaves nothing behind then.
  */
 export async function writeArchive(path: string, members: readonly NewMember[], options: StoreOptions): Promise<void> {
-  const aside = `${path}.mpu-${process.pid}`;
   try {
-    const file = await open(aside, 'wx', 0o644);
-    try {
+    await replaceFile(path, 0o644, async (file) => {
       const archive = pack();
       const writing = (async (): Promise<void> => {
         for await (const chunk of archive as AsyncIterable<Buffer>) await file.appendFile(chunk);
@@ -69,14 +67,9 @@ export async function writeArchive(path: string, members: readonly NewMember[], 
         archive.destroy(error instanceof Error ? error : new Error(String(error)));
       });
       await Promise.all([filling, writing]);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    throwIfInterrupted(options.signal);
-    await rename(aside, path);
+      throwIfInterrupted(options.signal);
+    });
   } catch (error) {
-    await rm(aside, { force: true });
     throwIfInterrupted(options.signal);
     throw fileError(error, `cannot write ${path}`);
   }

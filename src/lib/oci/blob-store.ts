@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The content-addressed files of an OCI image layout directory. */
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
+import { replaceFile } from '../replace-file.js';
 import { MAX_JSON_SIZE, isJsonObject, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 
 /** What a layout lies in, as image names begin: a directory or a tar archive of one. */
@@ -96,20 +97,11 @@ export function parseJsonObject(
   return value;
 }
 
-/** Writes a file under another name and renames it into place once it is on the disk. */
+/** Replaces a file by one with this data, as a whole; rejects with an MpuError. */
 export async function writeAside(path: string, data: Buffer, mode = 0o644): Promise<void> {
-  const aside = `${path}.mpu-${process.pid}`;
   try {
-    const file = await open(aside, 'wx', mode);
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(aside, path);
+    await replaceFile(path, mode, (file) => file.writeFile(data));
   } catch (error) {
-    await rm(aside, { force: true });
     throw fileError(error, `cannot write ${path}`);
   }
 }

@@ -45,6 +45,11 @@ export function isIndex({ mediaType }: Descriptor): boolean {
   return mediaType === MediaType.ociIndex || mediaType === MediaType.dockerIndex;
 }
 
+/** Whether a descriptor refers to the manifest of one image, or of something else that is kept like one. */
+export function isManifest({ mediaType }: Descriptor): boolean {
+  return mediaType === MediaType.ociManifest || mediaType === MediaType.dockerManifest;
+}
+
 /** Whether a value is a JSON object, neither null nor an array. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -6,8 +6,9 @@
  */
 import { ExitCode, MpuError } from '../errors.js';
 import { Label } from '../inject-types.js';
+import { isDigest } from '../registry/digest.js';
 import { archiveTarget, canonicalName, newName, type ArchiveReference } from '../reference.js';
-import { ArchiveFile, isThere, readPlace, type Place } from './archive-file.js';
+import { ArchiveFile, isSameFile, isThere, readPlace, type Place } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
 import { parseJsonObject } from './blob-store.js';
 import { MAGIC_SIZE, compressionOf } from './decompress.js';
@@ -32,6 +33,12 @@ function archiveError(file: string, why: string, cause?: unknown): MpuError {
     next: `make it again: docker save --output ${file} NAME:TAG`,
     cause,
   });
+}
+
+/** The digests of the layers in a configuration; undefined where it has none, or other text in their place. */
+function diffIdsOf({ rootfs }: JsonObject): string[] | undefined {
+  const diffIds = isJsonObject(rootfs) ? strings(rootfs.diff_ids) : undefined;
+  return diffIds?.every(isDigest) === true ? diffIds : undefined;
 }
 
 /** The images of an archive. */
@@ -74,9 +81,10 @@ async function existingImage(file: string, name: string | undefined): Promise<Ex
     const [image, ...others] = await readImages(archive, file);
     const bytes = image === undefined || others.length > 0 ? undefined : await archive.read(image.Config);
     if (image === undefined || bytes === undefined) return { digest: undefined, isMadeByMpu: false };
-    const { config, rootfs } = parseJsonObject(bytes, image.Config, (why) => archiveError(file, why));
+    const parsed = parseJsonObject(bytes, image.Config, (why) => archiveError(file, why));
+    const { config } = parsed;
     const labels = isJsonObject(config) && isJsonObject(config.Labels) ? config.Labels : {};
-    const layers = isJsonObject(rootfs) ? strings(rootfs.diff_ids)?.length : undefined;
+    const layers = diffIdsOf(parsed)?.length;
     const isSameName = image.RepoTags.join() === (name ?? '');
     return { digest: isSameName ? sha256(bytes) : undefined, isMadeByMpu: labels[Label.layers] === String(layers) };
   } catch {
@@ -116,7 +124,7 @@ export class DockerArchiveStore implements ImageStore {
     const store = new DockerArchiveStore(reference, archive, called ?? image.RepoTags[0], descriptor, options);
     store.#members.set(digest, image.Config);
     const config = parseJsonObject(bytes, image.Config, (why, cause) => archiveError(file, why, cause));
-    const diffIds = isJsonObject(config.rootfs) ? strings(config.rootfs.diff_ids) : undefined;
+    const diffIds = diffIdsOf(config);
     if (diffIds?.length !== image.Layers.length) throw archiveError(file, `${image.Config} does not list the image's layers`);
     for (const [index, diffId] of diffIds.entries()) store.#members.set(diffId, image.Layers[index] ?? '');
     return store;
@@ -169,7 +177,7 @@ export class DockerArchiveStore implements ImageStore {
     const name = newName(this.reference.text, this.source, request);
     return {
       name: nameOf(file, name),
-      isSource: false,
+      isSource: request.force !== true && isSameFile(file, this.reference.file),
       existing: () => existingImage(file, name),
       commit: (image, isInjected) => this.#write(file, name, image, isInjected),
     };
@@ -203,9 +211,9 @@ export class DockerArchiveStore implements ImageStore {
   /** The manifest for a configuration, all of whose layers are in the archive. */
   async #makeManifest(digest: string): Promise<JsonObject> {
     const bytes = await this.#readConfig(digest);
-    const { rootfs } = parseJsonObject(bytes, digest, (why) => this.invalid(why));
-    const diffIds = isJsonObject(rootfs) ? strings(rootfs.diff_ids) : undefined;
-    const layers = (diffIds ?? []).map((diffId) => {
+    const diffIds = diffIdsOf(parseJsonObject(bytes, digest, (why) => this.invalid(why)));
+    if (diffIds === undefined) throw this.invalid(`the configuration ${digest} lists no layers`);
+    const layers = diffIds.map((diffId) => {
       return { mediaType: MediaType.dockerLayer, digest: diffId, size: this.#layerPlace(diffId).size };
     });
     const config = { mediaType: MediaType.dockerConfig, digest, size: bytes.length };

@@ -5,12 +5,14 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import type { EjectOptions, EjectResult } from '../eject-types.js';
 import { Label } from '../inject-types.js';
 import { packLayer, type LayerEntry } from '../layer.js';
-import { architectureOf } from '../payload.js';
+import { LIBRARY_FILES, architectureOf } from '../payload.js';
 import {
   LIBRARY_ROOT,
+  PRELOAD_ENTRY,
   PRELOAD_FILE,
   addPreloadEntry,
   hasPreloadVariable,
+  preloadEntries,
   removePreloadEntry,
   removePreloadVariable,
 } from '../preload-file.js';
@@ -30,30 +32,44 @@ function whiteout(path: string): LayerEntry {
   return { type: 'file', path: posix.join(posix.dirname(path), `.wh.${posix.basename(path)}`).slice(1), data: Buffer.alloc(0) };
 }
 
-/** The preload file as it was before the injection, else what is left of it without mpu; undefined when there was none. */
-async function formerPreload(store: ImageStore, image: Image, now: Buffer, options: EjectOptions): Promise<Buffer | undefined> {
+/** The same entry, or what removes it where there is none. */
+const orWhiteout = (entry: LayerEntry | undefined): LayerEntry =>
+  entry === undefined ? whiteout(PRELOAD_FILE) : { ...entry, path: PRELOAD_FILE.slice(1) };
+
+/** What puts the preload file back as it was before the injection, a link as a link; else what is left of it without mpu. */
+async function formerPreload(store: ImageStore, image: Image, files: LayeredFiles, now: Buffer, options: EjectOptions): Promise<LayerEntry> {
   const layer = image.diffIds.indexOf(labelsOf(image)[Label.layer] ?? '');
-  if (layer === -1) return removePreloadEntry(now);
-  const below = new LayeredFiles(store, image.layers.slice(0, layer), layerOptions(store, image.platform, options));
-  const former = await below.readFile(PRELOAD_FILE);
-  return addPreloadEntry(former).equals(now) ? former : removePreloadEntry(now);
+  if (layer !== -1) {
+    const below = new LayeredFiles(store, image.layers.slice(0, layer), layerOptions(store, image.platform, options));
+    const isAsInjected = addPreloadEntry(await below.readFile(PRELOAD_FILE)).equals(now);
+    if (isAsInjected) return orWhiteout(await below.entry(PRELOAD_FILE));
+  }
+  const data = removePreloadEntry(now);
+  const entry = await files.entry(PRELOAD_FILE);
+  if (data === undefined || entry?.type !== 'file') return orWhiteout(data && { type: 'file', path: '', data });
+  return orWhiteout({ ...entry, data });
+}
+
+/** Whether the configuration of an image says that mpu is in it. */
+function isMarked(image: Image): boolean {
+  return labelsOf(image)[Label.version] !== undefined || hasPreloadVariable(environmentOf(image));
+}
+
+/** Whether a libmpu.so lies where mpu puts it: others may have something in that directory, too. */
+async function hasLibrary(files: LayeredFiles): Promise<boolean> {
+  for (const path of LIBRARY_FILES) if (await files.has(path)) return true;
+  return false;
 }
 
 /** What a layer on top has to hold to undo injections in the layers below; nothing when there are none. */
 async function undoingEntries(store: ImageStore, image: Image, files: LayeredFiles, options: EjectOptions): Promise<LayerEntry[]> {
   const entries: LayerEntry[] = [];
   const preload = await files.readFile(PRELOAD_FILE);
-  if (preload !== undefined && removePreloadEntry(preload)?.equals(preload) !== true) {
-    const former = await formerPreload(store, image, preload, options);
-    entries.push(former === undefined ? whiteout(PRELOAD_FILE) : { type: 'file', path: PRELOAD_FILE.slice(1), data: former });
-  }
-  if (await files.has(LIBRARY_ROOT)) entries.push(whiteout(LIBRARY_ROOT));
+  const isNamed = preload !== undefined && preloadEntries(preload.toString('latin1')).includes(PRELOAD_ENTRY);
+  if (isNamed) entries.push(await formerPreload(store, image, files, preload, options));
+  const isOurs = isNamed || isMarked(image) || (await hasLibrary(files));
+  if (isOurs && (await files.has(LIBRARY_ROOT))) entries.push(whiteout(LIBRARY_ROOT));
   return placeEntries(entries, files);
-}
-
-/** Whether the configuration of an image says that mpu is in it. */
-function isMarked(image: Image): boolean {
-  return labelsOf(image)[Label.version] !== undefined || hasPreloadVariable(environmentOf(image));
 }
 
 function unreadError({ name }: ImageStore): MpuError {

@@ -30,6 +30,8 @@ export interface TargetRequest {
   output?: string | undefined;
   /** `docker://HOST/NAME[:TAG]` that the user asked for. */
   pushTo?: string | undefined;
+  /** Whether an archive may take the place of the one that it is made of. */
+  force?: boolean | undefined;
 }
 
 /** How a store is opened. */
@@ -53,7 +55,7 @@ export interface ExistingImage {
 export interface ImageTarget {
   /** Full name, as the user would give it to mpu. */
   readonly name: string;
-  /** Whether it is the source's own name, which never moves. */
+  /** Whether it is the source's own name, which never moves; an archive may, if that was asked for by force. */
   readonly isSource: boolean;
   /** What has the name now. */
   existing(): Promise<ExistingImage | undefined>;
@@ -85,7 +87,7 @@ export interface ImageStore {
   readJson(descriptor: Descriptor): Promise<JsonObject>;
   /** Whether a blob is there. Some tools leave out those of other platforms. */
   has(descriptor: Descriptor): Promise<boolean>;
-  /** The manifest or index with a digest that was noted somewhere, if it is there; never fails. */
+  /** The manifest or index with a digest that was noted somewhere, if it is there. */
   findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined>;
   /** A layer's bytes; its size is checked, its digest is left to the reader. */
   openLayer(descriptor: Descriptor): Promise<LayerData>;
@@ -95,6 +97,6 @@ export interface ImageStore {
   addManifest(data: Buffer, mediaType: string): Promise<Descriptor>;
   /** The place for a new image. Throws a usage error for names that cannot be. */
   target(request: TargetRequest): ImageTarget;
-  /** Removes what was added since the last commit. */
+  /** Removes what was added since the last commit, and lets others go on: the last call. */
   takeBack(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One image of one platform: its manifest and configuration, read, edited and added. */
 import { gzipStored } from '../layer.js';
-import { MediaType, isDescriptor, isJsonObject, redirect, sha256, type Descriptor, type JsonObject } from './descriptor.js';
+import { MediaType, isDescriptor, isIndex, isJsonObject, isManifest, redirect, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 import type { ImageStore } from './image-store.js';
 
 const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];
@@ -45,6 +45,18 @@ export async function readImage(store: ImageStore, descriptor: Descriptor): Prom
   const platform = [os, architecture, ...(typeof variant === 'string' && variant !== '' ? [variant] : [])].join('/');
   const isDocker = (manifest.mediaType ?? descriptor.mediaType) === MediaType.dockerManifest;
   return { descriptor, manifest, config, configDescriptor, layers, diffIds, os, architecture, platform, isDocker };
+}
+
+/**
+ * What a member of an index is if it is neither an image nor an index of images: charts, signatures and others are kept
+ * beside them. Undefined where it is one.
+ */
+export async function foreignType(store: ImageStore, member: Descriptor): Promise<string | undefined> {
+  if (isIndex(member)) return undefined;
+  if (!isManifest(member)) return member.mediaType;
+  const { config, artifactType } = await store.readJson(member);
+  if (!isDescriptor(config) || CONFIG_TYPES.includes(config.mediaType)) return undefined;
+  return typeof artifactType === 'string' && artifactType !== '' ? artifactType : config.mediaType;
 }
 
 /** The `config` object of an image's configuration: what its containers are started with. */

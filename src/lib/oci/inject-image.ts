@@ -2,7 +2,7 @@
 /** Injecting the image of a store, by editing it. */
 import { throwIfInterrupted } from '../errors.js';
 import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../inject-types.js';
-import { planInjection } from '../injection-plan.js';
+import { planInjection, type InjectionPlan } from '../injection-plan.js';
 import { packLayer } from '../layer.js';
 import { architectureOf, loadLibraries } from '../payload.js';
 import { PRELOAD_FILE, PRELOAD_VARIABLE, hasPreloadVariable } from '../preload-file.js';
@@ -16,15 +16,22 @@ import { UnsupportedPlatform, editPlatforms, indexBytes, type EditedPlatform } f
 import { placeEntries } from './place-entries.js';
 import { publish, targetOf } from './publish.js';
 
+/** The digest that tells whether two injections add the same, whenever they are made. */
+export async function contentDigest({ entries }: InjectionPlan): Promise<string> {
+  return sha256(await packLayer(entries, 0));
+}
+
 /**
  * Whether an image whose layers are not read has the library already, as far as its configuration tells:
- * `diffId` is that of the layer to add. Where /etc/ld.so.preload loads the library, the layer is another
- * one, and the version has to do.
+ * `content` is the {@link contentDigest} of what is to be added. Where /etc/ld.so.preload loads the library, the
+ * content is another one, and the version has to do.
  */
-export function isInjectedUnread(image: Image, diffId: string): boolean {
+export function isInjectedUnread(image: Image, content: string): boolean {
   const labels = labelsOf(image);
   if (!image.diffIds.includes(labels[Label.layer] ?? '')) return false;
-  return hasPreloadVariable(environmentOf(image)) ? labels[Label.layer] === diffId : labels[Label.version] === version;
+  if (!hasPreloadVariable(environmentOf(image))) return labels[Label.version] === version;
+  // Engines give their layers no content label, nor a time stamp unless they are told one.
+  return (labels[Label.content] ?? labels[Label.layer]) === content;
 }
 
 function unreadNotice({ name }: ImageStore): string {
@@ -54,11 +61,12 @@ async function injectPlatform(
   const entries = files === undefined ? plan.entries : await placeEntries(plan.entries, files);
   const archive = await packLayer(entries, timestamp);
   const diffId = sha256(archive);
-  const isPresent = files === undefined && isInjectedUnread(image, diffId);
+  const content = await contentDigest(plan);
+  const isPresent = files === undefined && isInjectedUnread(image, content);
   loadedBy.add(isPresent && !hasPreloadVariable(environmentOf(image)) ? PRELOAD_FILE : plan.loadedBy);
   if (isPresent) return { platform, descriptor: undefined, sizeAdded: 0 };
   throwIfInterrupted(options.signal);
-  const marks = injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1);
+  const marks = { ...injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1), [Label.content]: content };
   const added = await addEditedImage(store, image, {
     archive,
     history: {

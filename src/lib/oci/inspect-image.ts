@@ -4,16 +4,15 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import { Label } from '../inject-types.js';
 import type { InjectionState, InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
 import { findLibC, planInjection } from '../injection-plan.js';
-import { packLayer } from '../layer.js';
 import { architectureOf, loadLibraries } from '../payload.js';
-import { PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
-import { isIndex, sha256, type Descriptor } from './descriptor.js';
+import { PLATFORM_ENTRY, PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
+import { isIndex, type Descriptor } from './descriptor.js';
 import { environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
-import { isInjectedUnread } from './inject-image.js';
+import { contentDigest, isInjectedUnread } from './inject-image.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
-import { isAttestation, platformName, readIndex } from './platforms.js';
+import { isAttestation, leftAlone, readIndex } from './platforms.js';
 import { isInjectedOnTop } from './restore-image.js';
 
 /** What the configuration alone says. */
@@ -50,12 +49,11 @@ async function inspectPlatform(store: ImageStore, descriptor: Descriptor, option
   const isRead = mayRead(store, options);
   const files = isRead ? new LayeredFiles(store, image.layers, layerOptions(store, image.platform, options)) : undefined;
   const facts = { ...known, ...(files === undefined ? {} : await readFacts(image, files)) };
-  const isNamed = [...(facts.preloadFile ?? []), ...facts.preloadVariable].includes(PRELOAD_ENTRY);
+  const isNamed = facts.preloadFile?.includes(PRELOAD_ENTRY) === true || facts.preloadVariable.includes(PLATFORM_ENTRY);
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
     const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
-    const isInjected =
-      plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, sha256(await packLayer(plan.entries, 0))));
+    const isInjected = plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, await contentDigest(plan)));
     if (isInjected) return { ...facts, state: 'injected', onInject: { action: 'nothing' } };
     const isThere = isNamed || known.version !== undefined;
     const state = isThere ? 'outdated' : files === undefined ? 'unknown' : 'not-injected';
@@ -71,12 +69,13 @@ async function inspectPlatforms(store: ImageStore, descriptor: Descriptor, optio
   const { members } = await readIndex(store, descriptor);
   const platforms: InspectedPlatform[] = [];
   for (const member of members.filter((candidate) => !isAttestation(candidate))) {
-    if (await store.has(member)) platforms.push(...(await inspectPlatforms(store, member, options)));
-    else {
-      const why = 'it is not there';
-      const onInject = { action: 'refuse', why } as const;
-      platforms.push({ platform: platformName(member), digest: member.digest, state: 'unknown', preloadVariable: [], onInject });
+    const left = await leftAlone(store, member);
+    if (left === undefined) {
+      platforms.push(...(await inspectPlatforms(store, member, options)));
+      continue;
     }
+    const onInject = { action: 'refuse', why: `it is ${left.why}` } as const;
+    platforms.push({ platform: left.name, digest: member.digest, state: 'unknown', preloadVariable: [], onInject });
   }
   return platforms;
 }

@@ -20,10 +20,10 @@ export interface FileFacts {
 /** One thing in a layer. */
 export type LayerNode =
   | { type: 'other' }
-  /** `attributes` unless they are {@link DEFAULT_ATTRIBUTES}. */
+  /** `attributes`, here as in files, unless they are {@link DEFAULT_ATTRIBUTES}. */
   | { type: 'directory'; attributes?: Attributes }
   /** `facts` only where somebody may ask, and the file is not too large. */
-  | { type: 'file'; facts?: FileFacts }
+  | { type: 'file'; attributes?: Attributes; facts?: FileFacts }
   | { type: 'symlink'; target: string }
   /** Another name of a file in the same layer; `target` is relative to the root. */
   | { type: 'hardlink'; target: string };
@@ -76,7 +76,9 @@ function fileFacts(path: string, data: Buffer, isAsked: boolean): FileFacts {
 
 function nodeOf({ type, linkName, mode, uid, gid }: TarEntry): LayerNode {
   const attributes = { mode, uid, gid };
-  if (type === 'directory') return isDeepStrictEqual(attributes, DEFAULT_ATTRIBUTES) ? { type } : { type, attributes };
+  if (type === 'directory' || type === 'file') {
+    return isDeepStrictEqual(attributes, DEFAULT_ATTRIBUTES[type]) ? { type } : { type, attributes };
+  }
   if (type === 'symlink') return { type, target: linkName };
   if (type === 'hardlink') return { type, target: normalize(linkName) };
   return { type };

@@ -8,7 +8,7 @@ import { isJsonObject } from './descriptor.js';
 import type { LayerFacts } from './layer-facts.js';
 
 /** Grows when facts get another meaning. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** `$XDG_CACHE_HOME/mpu/layers`, or the same in ~/.cache (XDG base directory specification). */
 function memoDirectory(env: NodeJS.ProcessEnv): string {

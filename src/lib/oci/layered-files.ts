@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The files of an image, looked up in its layers from the top down without unpacking them. */
 import { availableParallelism } from 'node:os';
+import { posix } from 'node:path';
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
-import type { Attributes } from '../layer.js';
+import type { Attributes, LayerEntry } from '../layer.js';
 import type { LoaderFacts } from '../loader.js';
 import type { Descriptor } from './descriptor.js';
 import type { ImageStore, LayerData } from './image-store.js';
@@ -113,6 +114,24 @@ export class LayeredFiles implements ImageFiles {
   async attributes(path: string): Promise<Attributes | undefined> {
     const node = (await this.#resolve(path)).found?.node;
     return node?.type === 'directory' ? node.attributes : undefined;
+  }
+
+  /**
+   * A file or link as a layer would hold it; a link at the end of the path is not followed. Undefined where there is
+   * nothing. Rejects for other things.
+   */
+  async entry(path: string): Promise<LayerEntry | undefined> {
+    const directory = await this.#resolve(posix.dirname(path));
+    const real = posix.join(directory.path, posix.basename(path));
+    await this.#learn([real]);
+    const found = this.#lookUp(real);
+    if (found === undefined) return undefined;
+    const { node } = found;
+    if (node.type === 'symlink') return { type: 'symlink', path: real, target: node.target };
+    const data = await this.readFile(path);
+    const file = node.type === 'hardlink' ? nodeAt(this.#facts[found.layer], node.target) : node;
+    const attributes = file?.type === 'file' ? file.attributes : undefined;
+    return { type: 'file', path: real, data: data ?? Buffer.alloc(0), ...(attributes && { attributes }) };
   }
 
   /** Whether there is something at a path. */

@@ -5,7 +5,7 @@ import type { MpuError } from '../errors.js';
 import { layoutTarget, type LayoutReference } from '../reference.js';
 import { layoutError } from './blob-store.js';
 import type { Descriptor, JsonObject } from './descriptor.js';
-import type { ExistingImage, ImageStore, ImageTarget, LayerData, TargetRequest } from './image-store.js';
+import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions, TargetRequest } from './image-store.js';
 import { entryOf, isMadeByMpu, tagOf } from './layout-index.js';
 import { Layout } from './layout.js';
 
@@ -22,8 +22,8 @@ export class LayoutStore implements ImageStore {
   ) {}
 
   /** Opens a layout and finds the image in it. */
-  static async open(reference: LayoutReference): Promise<LayoutStore> {
-    const layout = await Layout.open(reference.directory);
+  static async open(reference: LayoutReference, options: StoreOptions): Promise<LayoutStore> {
+    const layout = await Layout.open(reference.directory, options);
     return new LayoutStore(reference, layout, layout.index.select(reference.tag));
   }
 
@@ -44,6 +44,7 @@ export class LayoutStore implements ImageStore {
   }
 
   async findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined> {
+    await this.layout.lock();
     try {
       const { size } = await stat(this.layout.blobs.path(digest));
       return { mediaType, digest, size };
@@ -62,11 +63,12 @@ export class LayoutStore implements ImageStore {
   }
 
   async addBlob(data: Buffer, mediaType: string): Promise<Descriptor> {
+    await this.layout.lock();
     return this.layout.blobs.add(data, mediaType);
   }
 
   async addManifest(data: Buffer, mediaType: string): Promise<Descriptor> {
-    return this.layout.blobs.add(data, mediaType);
+    return this.addBlob(data, mediaType);
   }
 
   target(request: TargetRequest): ImageTarget {
@@ -77,15 +79,20 @@ export class LayoutStore implements ImageStore {
       name: this.#nameOf(tag),
       isSource: tag === current,
       async existing(): Promise<ExistingImage | undefined> {
+        await layout.lock();
         const entry = layout.index.find(tag);
-        return Promise.resolve(entry && { digest: entry.digest, isMadeByMpu: isMadeByMpu(entry) });
+        return entry && { digest: entry.digest, isMadeByMpu: isMadeByMpu(entry) };
       },
       commit: (image, isInjected) => layout.add(entryOf(image, tag, isInjected)),
     };
   }
 
   async takeBack(): Promise<void> {
-    await this.layout.blobs.takeBack();
+    try {
+      await this.layout.blobs.takeBack();
+    } finally {
+      await this.layout.unlock();
+    }
   }
 
   #nameOf(tag: string | undefined): string {

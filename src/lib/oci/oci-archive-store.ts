@@ -2,10 +2,10 @@
 /** An image in a tar archive of an OCI layout. The new image goes to an archive of its own. */
 import type { MpuError } from '../errors.js';
 import { archiveTarget, layoutTarget, type ArchiveReference } from '../reference.js';
-import { ArchiveFile, isThere } from './archive-file.js';
+import { ArchiveFile, isSameFile, isThere } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
 import { layoutError, parseJsonObject } from './blob-store.js';
-import { isDescriptor, isIndex, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
+import { isDescriptor, isIndex, isManifest, matchesDigest, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions, TargetRequest } from './image-store.js';
 import { isAttestation } from './platforms.js';
 import { LayoutIndex, checkMarker, entryOf, isMadeByMpu, tagOf } from './layout-index.js';
@@ -104,7 +104,7 @@ export class OciArchiveStore implements ImageStore {
     const tag = layoutTarget(this.reference, tagOf(this.descriptor) ?? 'latest', request);
     return {
       name: nameOf(file, tag),
-      isSource: false,
+      isSource: request.force !== true && isSameFile(file, this.reference.file),
       existing: () => existingImage(file, tag),
       commit: (image, isInjected) => this.#write(file, entryOf(image, tag, isInjected), isInjected),
     };
@@ -137,6 +137,8 @@ export class OciArchiveStore implements ImageStore {
   /** The digests of an image and all it refers to, as far as it is there. */
   async #referred(image: Descriptor, withLayers: boolean): Promise<string[]> {
     if (!(await this.has(image))) return [];
+    // In an index there may be other things than images.
+    if (!isIndex(image) && !isManifest(image)) return [image.digest];
     const { manifests, config, layers } = await this.readJson(image);
     const digests = [image.digest];
     if (isIndex(image)) {

@@ -11,7 +11,7 @@ import { OciArchiveStore } from './oci-archive-store.js';
 export async function openStore(reference: StoredReference, options: StoreOptions): Promise<ImageStore> {
   switch (reference.kind) {
     case 'oci':
-      return LayoutStore.open(reference);
+      return LayoutStore.open(reference, options);
     case 'oci-archive':
       return OciArchiveStore.open(reference, options);
     case 'docker-archive':

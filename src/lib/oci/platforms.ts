@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Every platform of an image: its manifest, or the members of its index, and of indexes in that. */
 import { MpuError } from '../errors.js';
-import { isDescriptor, isIndex, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
+import { isDescriptor, isIndex, isManifest, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
+import { foreignType } from './image.js';
 import type { ImageStore } from './image-store.js';
 
 /** BuildKit's mark of provenance and SBOM manifests, which describe another manifest by its digest. */
@@ -55,7 +56,7 @@ export interface PlatformEditor {
 }
 
 /** `OS/ARCHITECTURE[/VARIANT]` of a member of an index. */
-export function platformName({ platform }: Descriptor): string {
+function platformName({ platform }: Descriptor): string {
   const { os = 'unknown', architecture = 'unknown', variant } = platform ?? {};
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
 }
@@ -76,6 +77,14 @@ export async function readIndex(
     throw store.invalid(`the index ${descriptor.digest} has no list of manifests`);
   }
   return { index, members };
+}
+
+/** What a member of an index that is left alone is called, and why; undefined for one that is not. */
+export async function leftAlone(store: ImageStore, member: Descriptor): Promise<{ name: string; why: string } | undefined> {
+  const isNamed = isIndex(member) || isManifest(member);
+  if (isNamed && !(await store.has(member))) return { name: platformName(member), why: 'not there' };
+  const type = await foreignType(store, member);
+  return type === undefined ? undefined : { name: type, why: 'no container image' };
 }
 
 async function editMembers(
@@ -101,8 +110,9 @@ async function editMembers(
   for (const member of members) {
     // Attestations name the manifests they are about by digest: none is about the new ones.
     if (isAttestation(member)) continue;
-    if (!(await store.has(member))) {
-      result.skipped.push(`${platformName(member)} (not there)`);
+    const left = await leftAlone(store, member);
+    if (left !== undefined) {
+      result.skipped.push(`${left.name} (${left.why})`);
       kept.push(member);
       continue;
     }

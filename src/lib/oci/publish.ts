@@ -8,7 +8,7 @@ import type { ImageStore, ImageTarget, TargetRequest } from './image-store.js';
 /** What decides whether a name is given. */
 export interface PublishOptions extends TargetRequest {
   /** Take the name from an image that mpu did not make. */
-  force?: boolean;
+  force?: boolean | undefined;
   signal?: AbortSignal;
 }
 

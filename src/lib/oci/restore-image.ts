@@ -82,7 +82,9 @@ function essence(config: JsonObject): JsonObject {
 async function findOriginal(store: ImageStore, image: Image, former: JsonObject): Promise<Descriptor | undefined> {
   const found = await store.findManifest(labelsOf(image)[Label.base] ?? '', image.descriptor.mediaType);
   if (found === undefined) return undefined;
-  const original = await readImage(store, found);
+  // Of an image without a name, its configuration may have been collected; then it is made again.
+  const original = await readImage(store, found).catch(() => undefined);
+  if (original === undefined) return undefined;
   const digests = (layers: readonly Descriptor[]): string[] => layers.map(({ digest }) => digest);
   const isSame =
     isDeepStrictEqual(essence(original.config), essence(former)) &&

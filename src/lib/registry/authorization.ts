@@ -5,6 +5,7 @@ import { isJsonObject } from '../oci/descriptor.js';
 import { parseChallenges, type Challenge } from './challenge.js';
 import { contentError, refusalError } from './errors.js';
 import { findLogin, type FoundLogin, type Login } from './logins.js';
+import { parseSecret } from './secret.js';
 import { readAnswer, type Transport, type TransportRequest } from './transport.js';
 
 /** What a request may touch, e.g. `repository:team/app:pull,push`. */
@@ -146,12 +147,8 @@ function tokenRequest(
 }
 
 function tokenIn(body: Buffer, what: string): Token {
-  let answer: unknown;
-  try {
-    answer = JSON.parse(body.toString());
-  } catch (error) {
-    throw contentError(what, `the answer of its token service is no JSON: ${String(error)}`);
-  }
+  const answer = parseSecret(body.toString());
+  if (answer === undefined) throw contentError(what, 'the answer of its token service is no JSON');
   const { token, access_token: access, expires_in: lifetime } = isJsonObject(answer) ? answer : {};
   const value = typeof token === 'string' && token !== '' ? token : access;
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {

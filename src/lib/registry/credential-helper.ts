@@ -3,6 +3,7 @@
 import { isJsonObject } from '../oci/descriptor.js';
 import { runProcess } from '../run-process.js';
 import type { Login } from './logins.js';
+import { parseSecret } from './secret.js';
 
 /** User name that stands for: the secret is an identity token. */
 const IDENTITY_TOKEN_USER = '<token>';
@@ -23,11 +24,11 @@ export async function askHelper(
   if (!/^[\w.-]+$/.test(name)) throw new TypeError(`${JSON.stringify(program)} is no name of a program`);
   const { status, stdout, stderr } = await runProcess(program, ['get'], { stdin: Buffer.from(server), env, signal });
   if (status !== 0) {
-    const said = `${stdout.toString()}${stderr}`.trim();
-    if (NOT_FOUND.test(said)) return undefined;
-    throw new Error(`${program} failed: ${said === '' ? `status ${status}` : said}`);
+    if (NOT_FOUND.test(`${stdout.toString()}${stderr}`)) return undefined;
+    // Its stdout is for secrets.
+    throw new Error(`${program} failed: ${stderr.trim() || `status ${status}`}`);
   }
-  const answer: unknown = JSON.parse(stdout.toString());
+  const answer = parseSecret(stdout.toString());
   if (!isJsonObject(answer) || typeof answer.Username !== 'string' || typeof answer.Secret !== 'string') {
     throw new TypeError(`${program} gave no user name and secret`);
   }

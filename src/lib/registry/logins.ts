@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { errnoName, messageOf } from '../errors.js';
 import { isJsonObject, type JsonObject } from '../oci/descriptor.js';
 import { askHelper } from './credential-helper.js';
+import { parseSecret } from './secret.js';
 
 /** How somebody is known to a registry. */
 export type Login =
@@ -84,7 +85,7 @@ async function readLoginFile(path: string): Promise<JsonObject | undefined> {
     if (['ENOENT', 'ENOTDIR'].includes(errnoName(error) ?? '')) return undefined;
     throw error;
   }
-  const value: unknown = JSON.parse(text);
+  const value = parseSecret(text);
   if (!isJsonObject(value)) throw new TypeError('it is no JSON object');
   return value;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Manifests and indexes in a registry. */
+import { interruptedError } from '../errors.js';
 import { isJsonObject, matchesDigest, sha256 } from '../oci/descriptor.js';
 import type { Repository } from './client.js';
 import { atDigest, isDigest } from './digest.js';
@@ -113,7 +114,7 @@ export async function hasManifest({ client, repository }: Repository, digest: st
 
 /**
  * Writes a manifest under its digest, or moves a tag to it. A tag that is on its way is not interrupted, and it is
- * sent again when the connection breaks: the second time changes nothing.
+ * sent again when the connection breaks: the second time changes nothing. Interrupted before that, the error says so.
  */
 export async function putManifest(
   { client, repository }: Repository,
@@ -131,7 +132,15 @@ export async function putManifest(
     what,
     uninterrupted: isTag(reference),
   } as const;
-  const answer = await withRetries(() => client.call(request, [200, 201, 202]), client.signal, client.onProgress);
+  let isSent = false;
+  const send = (): ReturnType<typeof client.call> => {
+    isSent = true;
+    return client.call(request, [200, 201, 202]);
+  };
+  const answer = await withRetries(send, client.signal, client.onProgress).catch((error: unknown) => {
+    if (!isSent || client.signal?.aborted !== true || !isTag(reference)) throw error;
+    throw interruptedError(client.signal, `${client.host} did not answer, so ${repository}:${reference} may have moved`);
+  });
   answer.resume();
   const given = answer.headers['docker-content-digest'];
   if (given !== undefined && given !== digest) {

@@ -8,6 +8,8 @@ import { withRetries } from './retry.js';
 
 /** Size of the pieces for a registry that takes no blob in one. */
 const CHUNK_SIZE = 8 * 1024 * 1024;
+/** The largest smallest piece that a registry may ask for: pieces are held in memory. */
+const LARGEST_PIECE = 128 * 1024 * 1024;
 /** Answers to a whole blob after which it is tried in pieces. */
 const TRY_CHUNKS = [400, 404, 405, 411, 413, 415, 416, 501];
 /** A blob and its data, which may be asked for more than once. */
@@ -29,6 +31,7 @@ async function start({ client, repository }: Repository, what: string): Promise<
   const answer = await client.call({ method: 'POST', at, repository, push: true, headers: { 'Content-Length': 0 }, what }, [202]);
   answer.resume();
   const smallest = Number(answer.headers['oci-chunk-min-length'] ?? 0);
+  if (smallest > LARGEST_PIECE) throw contentError(what, `${client.host} wants pieces of at least ${smallest} bytes`);
   return { url: client.located(answer, at, what), smallest: Number.isSafeInteger(smallest) ? smallest : 0 };
 }
 

@@ -2,7 +2,7 @@
 /** Images in tar archives, made and checked by skopeo. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, readdir, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -126,6 +126,19 @@ await t.test('docker archives of other programs: gzip layers, layers that are li
   t.equal(await fileIn(t, `docker-archive:${directory}/odd-mpu.tar`, 'x'), 'y');
 });
 
+await t.test('a docker archive whose layers have no digests', { skip }, async (t) => {
+  const archives = await archivesOf(t, { layers: [debianLayer] });
+  const tree = join(archives.directory, 'tree');
+  await mkdir(tree);
+  const config = { os: 'linux', architecture: 'amd64', config: {}, rootfs: { type: 'layers', diff_ids: ['sha256:../../x'] } };
+  await writeFile(join(tree, 'config.json'), JSON.stringify(config));
+  await writeFile(join(tree, 'layer.tar'), Buffer.alloc(1024));
+  await writeFile(join(tree, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: null, Layers: ['layer.tar'] }]));
+  const crafted = join(archives.directory, 'crafted.tar');
+  await check('tar', ['-cf', crafted, '-C', tree, '.']);
+  await refuses(t, archives, `docker-archive:${crafted}`, { readLayers: 'never' }, { code: 'archive-invalid', why: /does not list/ });
+});
+
 await t.test('an output that is taken', { skip }, async (t) => {
   const archives = await archivesOf(t, { layers: [debianLayer] });
   const { oci, docker, directory } = archives;
@@ -137,7 +150,17 @@ await t.test('an output that is taken', { skip }, async (t) => {
     t.match(await into(source, { output: taken, force: true }), { outcome: 'replaced' });
     t.match(await into(source, { output: taken, tag: 'b:2'.replace(':', source.startsWith('oci') ? '-' : ':') }), { outcome: 'replaced' }, 'mpu made it');
   }
-  await refuses(t, archives, `oci-archive:${oci}`, { output: oci }, { code: 'target-exists' });
+  await symlink(oci, join(directory, 'link.tar'));
+  for (const [source, output] of [[`oci-archive:${oci}`, oci], [`oci-archive:${oci}`, join(directory, 'link.tar')], [`docker-archive:${docker}`, `${directory}/./docker.tar`]] as const) {
+    const bytes = await readFile(output);
+    await refuses(t, archives, source, { output }, { code: 'target-is-source', exitCode: 2 });
+    const made = join(directory, 'made-mpu.tar');
+    await into(source, { output: made, force: true });
+    const injected = await readFile(made);
+    await t.rejects(eject(`${source.split(':')[0] ?? ''}:${made}`, { output: made }), { code: 'target-is-source' }, 'also where mpu made the source');
+    t.same(await readFile(made), injected);
+    t.same(await readFile(output), bytes);
+  }
   t.match(await into(`oci-archive:${oci}`, { output: oci, force: true }), { outcome: 'replaced' }, 'in place, when asked to');
   t.match(await into(`oci-archive:${oci}`), { outcome: 'already-injected' });
   await t.rejects(into('oci:x', { output: 'y' }), { code: 'usage', exitCode: 2 });

@@ -4,10 +4,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { inject, type InjectOptions, type InjectResult } from '#mpu/index.js';
+import { eject, inject, inspect, type InjectOptions, type InjectResult } from '#mpu/index.js';
 import type { Descriptor, Platform } from '#mpu/lib/oci/descriptor.js';
 import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
 import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
+import { check } from '../mpu.js';
 import {
   TinyLayout,
   debianArmLayer,
@@ -182,6 +183,35 @@ await t.test('every platform of an index', async (t) => {
   t.match((await arm.readFile('/usr/lib/mpu/lib/libmpu.so'))?.toString(), /aarch64/);
   t.same(made.slice(2), members.slice(2, 4));
   t.match(await into(layout, '1-mpu'), { outcome: 'already-injected' });
+});
+
+await t.test('members of an index that are no images', async (t) => {
+  const layout = new TinyLayout(join(t.testdir(), 'layout'));
+  const empty = await layout.blob({}, 'application/vnd.oci.empty.v1+json');
+  const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+  const artifact = { schemaVersion: 2, mediaType: manifestType, config: empty, layers: [empty] };
+  const members = [
+    { ...(await layout.image({ layers: [debianLayer] })), platform: { os: 'linux', architecture: 'amd64' } },
+    await layout.blob({ ...artifact, artifactType: 'application/spdx+json' }, manifestType),
+    await layout.blob({ ...artifact, annotations: { a: 'b' } }, manifestType),
+    await layout.blob(Buffer.from('no JSON'), 'text/plain'),
+  ];
+  const index = await layout.blob({ schemaVersion: 2, mediaType: INDEX, manifests: members }, INDEX);
+  await layout.finish({ ...index, annotations: { 'org.opencontainers.image.ref.name': '1' } });
+  const others = ['application/spdx+json', 'application/vnd.oci.empty.v1+json', 'text/plain'];
+  const result = await into(layout);
+  t.match(result, { platforms: ['linux/amd64'], skippedPlatforms: others.map((type) => `${type} (no container image)`) });
+  const made = ((await layout.json(result.digest)) as { manifests: Descriptor[] }).manifests;
+  t.same(made.slice(1), members.slice(1), 'they stay');
+  const seen = await inspect(`oci:${layout.directory}:1-mpu`, { libraryDirectory: libraries });
+  t.match(seen, { state: 'injected', platforms: [{ platform: 'linux/amd64' }, ...others.map((platform) => ({ platform, onInject: { action: 'refuse', why: 'it is no container image' } }))] });
+  t.match(await eject(`oci:${layout.directory}:1-mpu`), { isOriginal: true, digest: index.digest });
+  const archive = `oci-archive:${t.testdirName}/a`;
+  await check('tar', ['-cf', `${t.testdirName}/a.tar`, '-C', layout.directory, '.']);
+  t.match(await inject(`${archive}.tar:1`, { libraryDirectory: libraries }), { digest: result.digest, skippedPlatforms: result.skippedPlatforms });
+  t.match(await eject(`${archive}-mpu.tar`, { output: `${t.testdirName}/b.tar` }), { isOriginal: true, digest: index.digest });
+  await layout.finish({ ...members[1], annotations: { 'org.opencontainers.image.ref.name': 'sbom' } } as Descriptor);
+  await refuses(t, layout, 'sbom', {}, { code: 'layout-invalid', why: /no container image/ });
 });
 
 await t.test('images that cannot be injected', async (t) => {

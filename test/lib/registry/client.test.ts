@@ -142,6 +142,29 @@ await t.test('data that is not what its digest says', async (t) => {
   await t.rejects(written, { code: 'registry-content', why: /keeps it as/ });
 });
 
+await t.test('an interrupt while it is unknown whether a tag has moved', async (t) => {
+  for (const [reference, state] of [['1', /127\.0\.0\.1:\d+ did not answer, so a:1 may have moved$/], [sha256(manifest), /nothing was changed/]] as const) {
+    const interrupt = new AbortController();
+    const { registry, place } = await start(t, { signal: interrupt.signal });
+    registry.misbehave = (_request, response) => {
+      setTimeout(() => { interrupt.abort('SIGTERM'); }, 100);
+      response.destroy();
+      return true;
+    };
+    const written = putManifest(place, reference, { data: manifest, mediaType: MANIFEST, digest: sha256(manifest) }, WHAT);
+    await t.rejects(written, { code: 'interrupted', exitCode: 143, why: state });
+  }
+});
+
+await t.test('pieces that are too large to be held', async (t) => {
+  const { registry, place } = await start(t);
+  registry.misbehave = (_request, response) => {
+    response.writeHead(202, { Location: '/v2/a/blobs/uploads/1', 'OCI-Chunk-Min-Length': '999999999999' }).end();
+    return true;
+  };
+  await t.rejects(pushBlob(place, { ...blob, open: () => data }, WHAT), { code: 'registry-content', why: /pieces of at least 999999999999 bytes/ });
+});
+
 await t.test('manifests that are none', async (t) => {
   const { registry, place } = await start(t);
   const answer = (mediaType: string, body: Buffer | string): void => {
@@ -308,4 +331,15 @@ await t.test('an interrupt ends waiting at once', async (t) => {
     }, 100);
     await t.rejects(reading, { code: 'interrupted', exitCode: 143 });
   }
+});
+
+await t.test('a token that is no JSON is not shown', async (t) => {
+  const server = createServer((request, response) => {
+    const realm = `Bearer realm="http://${request.headers.host ?? ''}/token"`;
+    if (request.url?.startsWith('/token') === true) response.end('{"token":hunter2}');
+    else response.writeHead(401, { 'WWW-Authenticate': realm }).end();
+  });
+  const error = await readManifest(repositoryOf(await listen(t, server)), '1', WHAT).catch((reason: unknown) => reason);
+  t.match(error, { code: 'registry-content', why: 'the answer of its token service is no JSON' });
+  t.notMatch(JSON.stringify(error), 'hunter2');
 });

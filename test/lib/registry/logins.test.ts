@@ -100,5 +100,28 @@ esac`;
 await t.test('files that cannot be used are told, and the others used', async (t) => {
   const env = await home(t, { 'run/containers/auth.json': '{', '.docker/config.json': { auths: { a: auth('u:p') } } });
   t.same(await login(env, 'a'), password('u', 'p'));
-  t.match(await findLogin('b', 'x', env), { login: undefined, story: /run\/containers\/auth\.json cannot be used: .*JSON/ });
+  t.match(await findLogin('b', 'x', env), { login: undefined, story: /run\/containers\/auth\.json cannot be used: it is no JSON object$/ });
+});
+
+await t.test('no secret gets into what is said', async (t) => {
+  const helper = (body: string): string => `#!/bin/sh\n${body}`;
+  const env = await home(t, {
+    'bin/docker-credential-broken': helper(`echo '{"Username":"u","Secret":"hunter2'`),
+    'bin/docker-credential-failing': helper(`echo '{"Username":"u","Secret":"hunter2"}'; exit 3`),
+    'bin/docker-credential-nameless': helper(`echo '{"Secret":"hunter2"}'`),
+    'run/containers/auth.json': '{"auths":{"a":{"auth":hunter2}}}',
+    '.docker/config.json': { credHelpers: Object.fromEntries(['broken', 'failing', 'nameless'].map((name) => [`${name}.example`, name])) },
+  });
+  const expected: [string, RegExp][] = [
+    ['broken', /docker-credential-broken gave no user name and secret$/],
+    ['failing', /docker-credential-failing failed: status 3$/],
+    ['nameless', /docker-credential-nameless gave no user name and secret$/],
+  ];
+  for (const [name, said] of expected) {
+    const { login: found, story } = await findLogin(`${name}.example`, 'x', env);
+    t.equal(found, undefined);
+    t.match(story, said);
+    t.match(story, /auth\.json cannot be used: it is no JSON object/);
+    t.notMatch(story, /hunter2|"Secret/);
+  }
 });
