@@ -8,7 +8,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 interface Manifest {
@@ -30,12 +30,13 @@ class Refusal extends Error {}
 const hex = (digest: string): string => digest.slice('sha256:'.length);
 const fullName = (name: string): string => `docker.io/library/${name.replace(/^docker\.io\/library\//, '')}`;
 const placeOf = (name: string): string => join(directory, encodeURIComponent(fullName(name)));
+const nameOf = (place: string): string => decodeURIComponent(basename(place));
+const all = (): string[] => readdirSync(directory).map((entry) => join(directory, entry));
 
 /** Where an image lies. */
 function find(name: string): string {
   const [, wanted] = /^sha256:([0-9a-f]{64})$/.exec(name) ?? [];
-  const all = readdirSync(directory).map((entry) => join(directory, entry));
-  const place = wanted === undefined ? placeOf(name) : all.find((entry) => digestOf(entry) === name);
+  const place = wanted === undefined ? placeOf(name) : all().find((entry) => digestOf(entry) === name);
   if (place !== undefined && existsSync(place)) return place;
   throw new Refusal(`1 errors:\nno such image: ${name}`);
 }
@@ -48,11 +49,12 @@ function inspect(name: string): string {
   const place = find(name);
   const { config: descriptor } = read(place);
   const { os, architecture, config, rootfs } = JSON.parse(readFileSync(join(place, hex(descriptor.digest)), 'utf8')) as Config;
-  const familiar = decodeURIComponent(place.replace(/.*\//, '')).replace('docker.io/library/', '');
+  const others = all().filter((other) => other !== place && digestOf(other) === digestOf(place));
+  const names = [place, ...others].map((one) => nameOf(one).replace('docker.io/library/', ''));
   const image = {
     Id: descriptor.digest,
-    RepoTags: [familiar],
-    RepoDigests: [`${familiar.replace(/:.*/, '')}@${digestOf(place)}`],
+    RepoTags: names,
+    RepoDigests: names.map((one) => `${one.replace(/:.*/, '')}@${digestOf(place)}`),
     Config: { Env: config?.Env ?? null, Labels: config?.Labels ?? null },
     Architecture: architecture,
     Os: os,
@@ -68,8 +70,7 @@ function save(name: string, output: string): void {
   const blob = ({ digest }: { digest: string }): string => `blobs/sha256/${hex(digest)}`;
   mkdirSync(join(scratch, 'blobs/sha256'), { recursive: true });
   for (const part of [config, ...layers]) linkSync(join(place, hex(part.digest)), join(scratch, blob(part)));
-  const familiar = decodeURIComponent(place.replace(/.*\//, ''));
-  const list = [{ Config: blob(config), RepoTags: [familiar], Layers: layers.map(blob) }];
+  const list = [{ Config: blob(config), RepoTags: [nameOf(place)], Layers: layers.map(blob) }];
   writeFileSync(join(scratch, 'manifest.json'), JSON.stringify(list));
   execFileSync('tar', ['-cf', output, '-C', scratch, 'blobs', 'manifest.json']);
   rmSync(scratch, { recursive: true });
@@ -98,7 +99,7 @@ function tag(source: string, target: string): void {
 function run(): string {
   const line = args.join(' ');
   if (line === '--version') return 'nerdctl version 2.2.0';
-  if (line === 'images --quiet') return readdirSync(directory).map((entry) => hex(digestOf(join(directory, entry))).slice(0, 12)).join('\n');
+  if (line === 'images --quiet') return all().map((place) => hex(digestOf(place)).slice(0, 12)).join('\n');
   if (args[0] === 'image' && args[1] === 'inspect' && args.length === 3) return inspect(args[2] ?? '');
   if (args[0] === 'tag' && args.length === 3) {
     tag(args[1] ?? '', args[2] ?? '');
