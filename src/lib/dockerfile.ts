@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { ExitCode, MpuError, throwIfInterrupted } from './errors.js';
 import { findImage, supportedArchitecture } from './engine/find-image.js';
+import { withImageFiles } from './engine/saved-image.js';
 import type { InjectOptions } from './inject-types.js';
 import { planInjection, type InjectionPlan } from './injection-plan.js';
 import { packLayer, type LayerEntry } from './layer.js';
@@ -48,12 +49,13 @@ function referenceOf(from: string): EngineReference {
 /** What the base image needs; undefined where no engine has it. */
 async function look(reference: EngineReference, options: DockerfileOptions): Promise<InjectionPlan | undefined> {
   try {
-    const { engine, image } = await findImage(reference, options);
+    const source = await findImage(reference, options);
+    const { engine, image } = source;
     const architecture = supportedArchitecture(reference, image, 'build on');
     const libraries = await loadLibraries(architecture, options.libraryDirectory);
     options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
     const { name, environment } = { name: reference.text, environment: image.environment };
-    return await engine.withFiles(image, (files) => planInjection({ name, architecture, files, environment }, libraries));
+    return await withImageFiles(source, options, (files) => planInjection({ name, architecture, files, environment }, libraries));
   } catch (error) {
     const isElsewhere = error instanceof MpuError && ['engine-missing', 'engine-down', 'engine-denied', 'image-not-found'].includes(error.code);
     if (isElsewhere && options.engine === undefined) return undefined;

@@ -21,6 +21,14 @@ export interface ProcessOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Programs that run now, by what ends them. */
+const running = new Set<() => void>();
+
+// Who leaves at once leaves no program behind.
+process.on('exit', () => {
+  for (const stop of running) stop();
+});
+
 const DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024;
 const MAX_STDERR = 64 * 1024;
 
@@ -40,8 +48,9 @@ export async function runProcess(
     const env = options.env ?? process.env;
     const child = spawn(file, args, { detached: true, env, stdio: ['pipe', 'pipe', 'pipe'] });
     const stop = (): void => {
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGTERM');
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGTERM');
     };
+    running.add(stop);
     if (options.signal?.aborted === true) child.on('spawn', stop);
     else options.signal?.addEventListener('abort', stop, { once: true });
     const chunks: Buffer[] = [];
@@ -57,8 +66,12 @@ export async function runProcess(
     });
     // A program that ends without reading its input closes the pipe; its exit status tells why.
     child.stdin.on('error', () => undefined);
-    child.on('error', reject);
+    child.on('error', (error) => {
+      running.delete(stop);
+      reject(error);
+    });
     child.on('close', (status) => {
+      running.delete(stop);
       options.signal?.removeEventListener('abort', stop);
       if (size > limit) reject(new RangeError(`${file} ${args[0] ?? ''} wrote more than ${limit} bytes`));
       else resolve({ status: status ?? -1, stdout: Buffer.concat(chunks), stderr });

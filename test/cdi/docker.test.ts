@@ -8,12 +8,13 @@ import { containerStage, nestedHostOptions } from '#mpu/lib/demo/container-stage
 import { playScene, shellQuote, SIMULATION } from '#mpu/lib/demo/scene.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
-import { dockerWithCdi } from '../lib/docker-cdi.js';
+import { dockerWithCdi, startDockerOn } from '../lib/docker-cdi.js';
 import { lacking } from '../lib/engines.js';
 import { checkScene } from '../lib/scene.js';
-import { MOUNT_PIDNS, PRIVATE_DIRECTORIES } from './host.js';
+import { checkContainers } from './containers.js';
+import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
 
-const missing = await lacking(['podman', 'runc', 'mmdebstrap', 'unshare'], true);
+const missing = await lacking(['podman', 'runc', 'mmdebstrap', 'unshare', 'nsenter', 'musl-gcc'], true);
 const programs = missing === false ? await dockerWithCdi() : '';
 const skip = missing !== false ? missing : programs.startsWith('NOT TESTED') && programs;
 
@@ -45,4 +46,14 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
   const nested = nestedHostOptions();
   const scene = await playScene('R1', client, { ...stage, prepare, before: [...run, 'debian:1'], after: [...run, '--device', 'dev.mpu/preload=all', ...nested, 'debian:1'] }, directory);
   checkScene(t, 'R1', scene);
+});
+
+await t.test('containers of every kind', { skip }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'mpu-cdi-'));
+  t.teardown(() => rm(directory, { recursive: true, maxRetries: 5, retryDelay: 100 }));
+  const host = await PrivateHost.start({ ...process.env, PATH: `${programs}:${process.env.PATH ?? ''}`, DOCKER_HOST: `unix://${directory}/docker.sock` });
+  t.teardown(() => host.stop());
+  const stop = await startDockerOn(host, directory);
+  t.teardown(stop);
+  await checkContainers(t, host, 'docker', directory);
 });

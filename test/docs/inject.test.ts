@@ -26,7 +26,7 @@ await t.test('docs/inject.md', { skip, timeout: 600_000 }, async (t) => {
 
   const page = await readFile(join(checkout, 'docs/inject.md'), 'utf8');
   const commands = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block = '']) => block.trimEnd().split('\n'));
-  t.ok(commands.length >= 12, `${commands.length} commands`);
+  t.ok(commands.length >= 17, `${commands.length} commands`);
   const said: Record<string, string> = {};
   for (const command of commands) {
     // 10 GB take minutes.
@@ -38,6 +38,9 @@ await t.test('docs/inject.md', { skip, timeout: 600_000 }, async (t) => {
   t.match(said['mpu inspect oci:./layout:7-mpu'], /linux\/amd64: injected\n[^]*ld\.so\.preload: \/usr\/lib\/mpu\/\$LIB\/libmpu\.so/);
   t.match(said['mpu eject docker-archive:train-mpu.tar --output train-clean.tar'], /the original/);
   t.match(await docker.check('images', '--format', '{{.Repository}}:{{.Tag}}'), /train:7-mpu/);
+  t.match(said['mpu inspect train:7-mpu'], /^train:7-mpu[^]*linux\/amd64: injected\n/);
+  t.match(said['mpu eject train:7-mpu --tag train:7-clean'], /^train:7-clean\n[^]*, the original\n/);
+  t.match(said['mpu eject --engine podman train:7-gpu'], /^localhost\/train:7-gpu-no-mpu\n[^]*, the original\n/);
   t.match(JSON.parse(said['mpu inspect oci:./layout:7 --json'] ?? ''), { state: 'not-injected' });
   const measured = [...(said['bench/inject 10'] ?? '').matchAll(/^([a-z-]+) +[\d.]+ +(\d+)$/gm)].map(([, tool = '', bytes]) => [tool, Number(bytes)] as const);
   t.same(measured.map(([tool]) => tool), ['mpu-first', 'mpu', 'mpu-never', 'umoci', 'podman', 'docker'], 'beside the others, in one run');

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The files of an image, read through a container that is never started. */
-import { readFile } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { MpuError, errnoName, messageOf } from '../errors.js';
 import type { ImageFiles } from '../injection-plan.js';
 import { loaderFacts, type LoaderFacts } from '../loader.js';
-import { Host } from '../module/host.js';
 import { sha256 } from '../oci/descriptor.js';
+import { readRegularFile } from '../regular-file.js';
+import { resolveBelow } from '../rooted-path.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;
@@ -64,21 +65,22 @@ export class ContainerFiles extends WholeFiles {
 
 /** Files below a directory in which a container is mounted. */
 export class DirectoryFiles extends WholeFiles {
-  private constructor(private readonly root: Host) {
+  constructor(private readonly root: string) {
     super();
   }
 
-  static async open(directory: string): Promise<DirectoryFiles> {
-    return new DirectoryFiles(await Host.open({ root: directory }));
-  }
-
   async readFile(path: string): Promise<Buffer | undefined> {
+    let place: string;
     try {
-      return await readFile(await this.root.resolve(path));
+      place = await resolveBelow(this.root, path);
+      if (!(await lstat(place)).isFile()) throw unusual(path, 'it is no regular file');
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(errnoName(error) ?? '')) return undefined;
-      throw unusual(path, errnoName(error) === 'EISDIR' ? 'it is no regular file' : messageOf(error));
+      throw error instanceof MpuError && error.code === 'image-unusual' ? error : unusual(path, messageOf(error));
     }
+    const data = readRegularFile(place);
+    if (data === undefined) throw unusual(path, 'it cannot be read, or is larger than 8 MiB');
+    return data;
   }
 }
 

@@ -7,10 +7,10 @@ import { ejectImage } from '../oci/eject-image.js';
 import { PRELOAD_ENTRY, PRELOAD_FILE, hasPreloadVariable, preloadEntries } from '../preload-file.js';
 import { canonicalName, engineTarget, type EngineReference } from '../reference.js';
 import { sameTagError, targetExistsError } from '../target-errors.js';
-import { editInArchive } from './edit-in-archive.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, knownName, platformOf, supportedArchitecture, type Source } from './find-image.js';
 import { isMadeByMpu } from './inject-engine-image.js';
+import { withFiles, withSavedImage, type SavedImage } from './saved-image.js';
 
 const isMarked = ({ labels, environment }: EngineImage): boolean =>
   labels[Label.version] !== undefined || hasPreloadVariable(environment);
@@ -26,8 +26,8 @@ async function findOriginal({ engine, image }: Source): Promise<EngineImage | un
   return isMarked(original) ? findOriginal({ engine, image: original }) : original;
 }
 
-async function hasPreloadFile({ engine, image }: Source): Promise<boolean> {
-  return engine.withFiles(image, async (files) => {
+async function hasPreloadFile(source: Source, saved: SavedImage): Promise<boolean> {
+  return withFiles(source, saved, async (files) => {
     const preload = await files.readFile(PRELOAD_FILE);
     return preloadEntries(preload?.toString('latin1') ?? '').includes(PRELOAD_ENTRY);
   });
@@ -36,12 +36,21 @@ async function hasPreloadFile({ engine, image }: Source): Promise<boolean> {
 /** Ejects an image of a container engine. Whatever goes wrong, no name has moved. */
 export async function ejectEngineImage(reference: EngineReference, options: EjectOptions): Promise<EjectResult> {
   const source = await findImage(reference, options);
+  return withSavedImage(source, options, (saved) => ejectFound(reference, source, saved, options));
+}
+
+async function ejectFound(
+  reference: EngineReference,
+  source: Source,
+  saved: SavedImage,
+  options: EjectOptions,
+): Promise<EjectResult> {
   const { engine, image } = source;
   supportedArchitecture(reference, image, 'eject mpu from');
   const known = knownName(reference, image);
   const common = { source: reference.text, store: engine.name, platforms: [platformOf(image)], skippedPlatforms: [], sizeAdded: 0 };
   throwIfInterrupted(options.signal);
-  const isInjected = isMarked(image) || (await hasPreloadFile(source));
+  const isInjected = isMarked(image) || (await hasPreloadFile(source, saved));
   const original = isInjected ? await findOriginal(source) : image;
   if (!isInjected && options.tag === undefined) {
     return { ...common, outcome: 'not-injected', image: known ?? reference.text, digest: image.id, isOriginal: false };
@@ -54,14 +63,24 @@ export async function ejectEngineImage(reference: EngineReference, options: Ejec
   if (existing !== undefined && existing.id === original?.id) {
     return { ...common, outcome: 'unchanged', image: target, digest: existing.id, isOriginal: isInjected };
   }
-  if (existing !== undefined && options.force !== true) throw targetExistsError(target, reference.text, 'eject');
+  const refuse = (): void => {
+    if (existing !== undefined && options.force !== true) throw targetExistsError(target, reference.text, 'eject');
+  };
   throwIfInterrupted(options.signal);
   if (original !== undefined) {
-    await engine.tag(original.id, target);
+    refuse();
+    await engine.tag(original, target);
     return { ...common, outcome, image: target, digest: original.id, isOriginal: isInjected };
   }
-  const { id, sizeAdded, isOriginal } = await editInArchive(source, target, options, (store, request) =>
-    ejectImage(store, { ...options, ...request }),
+  const { id, isNew, sizeAdded, isOriginal } = await saved.edit(
+    target,
+    (store, request) => ejectImage(store, { ...options, ...request }),
+    (made) => {
+      if (made === existing?.id) return false;
+      refuse();
+      return true;
+    },
   );
+  if (!isNew) return { ...common, outcome: 'unchanged', image: target, digest: id, isOriginal };
   return { ...common, outcome, image: target, digest: id, sizeAdded, isOriginal };
 }

@@ -16,8 +16,8 @@ export interface EngineImage {
   environment: string[];
   /** Full names with tags. */
   names: string[];
-  /** Instructions that a build on this image would run. */
-  onBuild: string[];
+  /** Whether a build on this image runs instructions of its own (ONBUILD), or may do so. */
+  hasTriggers: boolean;
   /** Whether it is stored in docker's format, which can hold more than OCI's (health checks). */
   isDockerFormat: boolean;
 }
@@ -27,14 +27,18 @@ const strings = (value: unknown): string[] =>
 
 const textOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 
+const isTrigger = (line: unknown): boolean =>
+  isJsonObject(line) && typeof line.created_by === 'string' && /^(\/bin\/sh -c #\(nop\) +)?ONBUILD /.test(line.created_by);
+
 /** What the `config` object of an image's configuration says of its containers. */
-function executionOf(value: unknown): Pick<EngineImage, 'labels' | 'environment' | 'onBuild'> {
+function executionOf(value: unknown, history: unknown): Pick<EngineImage, 'labels' | 'environment' | 'hasTriggers'> {
   const config = isJsonObject(value) ? value : {};
   const labels = isJsonObject(config.Labels) ? config.Labels : {};
   return {
     labels: Object.fromEntries(Object.entries(labels).map(([name, label]) => [name, String(label)])),
     environment: strings(config.Env),
-    onBuild: strings(config.OnBuild),
+    // podman does not show them: only that there were some, which may be those of a base image.
+    hasTriggers: strings(config.OnBuild).length > 0 || (Array.isArray(history) && history.some(isTrigger)),
   };
 }
 
@@ -45,7 +49,7 @@ export function parseImage(data: Buffer): EngineImage {
   if (!isJsonObject(image) || typeof image.Id !== 'string') throw new TypeError('no image in the answer');
   const rootfs = isJsonObject(image.RootFS) ? image.RootFS : {};
   return {
-    ...executionOf(image.Config),
+    ...executionOf(image.Config, image.History),
     id: `sha256:${image.Id.replace(/^sha256:/, '')}`,
     os: String(image.Os),
     architecture: String(image.Architecture),
@@ -68,7 +72,7 @@ export function parseBuildahImage(inspected: Buffer, listed: Buffer): EngineImag
     isJsonObject(entry) && typeof entry.id === 'string' && `sha256:${entry.id.replace(/^sha256:/, '')}` === id ? strings(entry.names) : [],
   );
   return {
-    ...executionOf(docker.config),
+    ...executionOf(docker.config, undefined),
     id,
     os: String(docker.os),
     architecture: String(docker.architecture),

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** docker, podman, nerdctl and buildah, driven through their command lines. */
 import { randomBytes } from 'node:crypto';
-import { ExitCode, MpuError, messageOf } from '../errors.js';
+import { ExitCode, MpuError, messageOf, throwIfInterrupted } from '../errors.js';
 import type { EngineName } from '../inject-types.js';
 import type { ImageFiles } from '../injection-plan.js';
-import { runProcess, type ProcessResult } from '../run-process.js';
+import { runProcess, type ProcessOptions, type ProcessResult } from '../run-process.js';
 import { ContainerFiles, DirectoryFiles } from './container-files.js';
 import { engineError, lastWords, missingError } from './engine-errors.js';
 import { parseBuildahImage, parseImage, type EngineImage } from './engine-image.js';
 
-const NO_IMAGE = /no such image|image not known|unable to find.*in local storage|failed to find image/i;
+const NO_IMAGE = /no such (image|object)|image not known|unable to find.*in local storage|failed to find image/i;
+
+const withoutAlgorithm = (digest: string): string => digest.replace(/^sha256:/, '');
+
+const platformFlags = ({ os, architecture, variant }: EngineImage): string[] => [
+  '--platform',
+  [os, architecture, variant].filter(Boolean).join('/'),
+];
 
 /** A name that nothing else has. */
 const ownName = (): string => `mpu-inject-${randomBytes(6).toString('hex')}`;
@@ -47,17 +54,29 @@ export class Engine {
     return this.name !== this.program;
   }
 
-  /** Whether images are made by {@link build}; else they have to be edited outside of it. */
-  get canBuild(): boolean {
-    // nerdctl needs a daemon of its own for that, which few have.
-    return this.program !== 'nerdctl';
+  /**
+   * Whether {@link withFiles} reads an image; else that has to be done outside. nerdctl needs network plugins to create a
+   * container, and its `cp` writes no archives before 2.2. buildah's containers begin with the image's triggers.
+   */
+  canRead({ hasTriggers }: EngineImage): boolean {
+    return this.program !== 'nerdctl' && !(this.program === 'buildah' && hasTriggers);
+  }
+
+  /** Whether {@link build} adds a layer and nothing else; else that has to be done outside. nerdctl needs another daemon for it. */
+  canBuild({ hasTriggers }: EngineImage): boolean {
+    return this.program !== 'nerdctl' && !hasTriggers;
+  }
+
+  /** Whether {@link save} goes by the name of an image: to nerdctl an id is the digest of a manifest, which it does not show. */
+  get savesByName(): boolean {
+    return this.program === 'nerdctl';
   }
 
   /** An image by name or id; undefined when the engine does not have it. Never pulls. */
   async inspect(name: string): Promise<EngineImage | undefined> {
     const isBuildah = this.program === 'buildah';
     const what = `inspect the image ${name}`;
-    const answer = await this.#start(isBuildah ? ['inspect', '--type', 'image', name.replace(/^sha256:/, '')] : ['image', 'inspect', name]);
+    const answer = await this.#start(isBuildah ? ['inspect', '--type', 'image', withoutAlgorithm(name)] : ['image', 'inspect', name]);
     if (answer.status !== 0 && NO_IMAGE.test(answer.stderr)) return undefined;
     this.#check(what, answer);
     try {
@@ -75,16 +94,16 @@ export class Engine {
     const what = 'create a container to read the image';
     if (this.program === 'buildah') {
       try {
-        await this.#run(what, ['from', '--pull-never', '--name', container, image.id.replace('sha256:', '')]);
+        await this.#run(what, ['from', '--pull-never', '--name', container, this.#nameOf(image)]);
         const { stdout } = await this.#run(what, ['mount', container]);
-        return await work(await DirectoryFiles.open(stdout.toString().trim()));
+        return await work(new DirectoryFiles(stdout.toString().trim()));
       } finally {
         await this.#start(['rm', container]);
       }
     }
     try {
       // An image without a command needs one to be created from; it is never run.
-      await this.#run(what, ['create', '--name', container, '--network=none', image.id, '/mpu']);
+      await this.#run(what, ['create', '--name', container, '--network=none', this.#nameOf(image), '/mpu']);
       return await work(new ContainerFiles((path) => this.#archive(container, path)));
     } finally {
       // With the anonymous volumes that were made for the image's VOLUME instructions.
@@ -94,47 +113,65 @@ export class Engine {
 
   /**
    * Builds on an image and returns the id of the result, which has no name. `context` gives the build
-   * context, an archive with a Dockerfile, for the name to use after FROM. `timestamp`: see podman-build(1).
+   * context, an archive with a Dockerfile, for the name to use after FROM. podman and buildah give the result `timestamp`
+   * (seconds) and, in OCI's format, annotations; docker's builders know neither.
    */
   async build(
     image: EngineImage,
     context: (from: string) => Promise<Buffer>,
-    timestamp: number | undefined,
+    { timestamp, annotations }: { timestamp: number; annotations: Record<string, string> },
   ): Promise<string> {
-    const platform = ['--platform', [image.os, image.architecture, image.variant].filter(Boolean).join('/')];
+    const platform = platformFlags(image);
     if (this.program === 'podman' || this.program === 'buildah') {
-      const format = ['--format', image.isDockerFormat ? 'docker' : 'oci'];
-      const time = timestamp === undefined ? [] : ['--timestamp', String(timestamp)];
-      const flags = ['--quiet', '--layers=false', '--pull=never', '--identity-label=false', ...platform, ...format, ...time];
-      return this.#build(['build', ...flags, '-'], await context(image.id.replace('sha256:', '')));
+      const format = ['--format', image.isDockerFormat ? 'docker' : 'oci', '--timestamp', String(timestamp)];
+      const said = Object.entries(image.isDockerFormat ? {} : annotations).map(([name, value]) => `--annotation=${name}=${value}`);
+      const flags = ['--quiet', '--layers=false', '--pull=never', '--identity-label=false', ...platform, ...format, ...said];
+      return this.#build(['build', ...flags, '-'], await context(this.#nameOf(image)));
     }
     // BuildKit takes no image id after FROM, and the user's tag may move meanwhile.
     const from = `${ownName()}:source`;
     try {
-      await this.tag(image.id, from);
+      await this.tag(image, from);
       return await this.#build(['build', '--quiet', ...platform, '-'], await context(from));
     } finally {
       await this.#start(['rmi', '--no-prune', from]);
     }
   }
 
-  /** Writes an image, with the layers it has, into a docker archive. */
-  async save(image: EngineImage, file: string): Promise<void> {
-    const id = image.id.replace('sha256:', '');
-    const what = `save the image ${image.id}`;
-    if (this.program === 'buildah') await this.#run(what, ['push', '--quiet', id, `docker-archive:${file}`]);
-    else await this.#run(what, ['save', ...(this.program === 'podman' ? ['--format', 'docker-archive'] : []), '--output', file, id]);
+  /** The kind of archive in which an image keeps its configuration, and so its id, byte for byte. */
+  archiveFormat({ isDockerFormat }: EngineImage): 'oci-archive' | 'docker-archive' {
+    return isDockerFormat ? 'docker-archive' : 'oci-archive';
   }
 
-  /** Takes the image of a docker archive, with the name it has there. */
-  async load(file: string): Promise<void> {
-    const args = this.program === 'buildah' ? ['pull', '--quiet', `docker-archive:${file}`] : ['load', '--input', file];
+  /** Writes an image, with the layers it has, into an archive of its {@link archiveFormat}. */
+  async save(image: EngineImage, file: string, signal: AbortSignal | undefined): Promise<void> {
+    const name = this.#nameOf(image);
+    const format = this.archiveFormat(image);
+    const args = {
+      docker: ['save', '--output', file, name],
+      podman: ['save', '--format', format, ...(format === 'oci-archive' ? ['--uncompressed'] : []), '--output', file, name],
+      nerdctl: ['save', ...platformFlags(image), '--output', file, name],
+      buildah: ['push', '--quiet', '--disable-compression', name, `${format}:${file}`],
+    }[this.program];
+    const answer = await this.#start(args, { signal });
+    throwIfInterrupted(signal);
+    this.#check(`save the image ${image.id}`, answer);
+  }
+
+  /** Takes the image of an archive that was made from `image`, with the name it has there. */
+  async load(file: string, image: EngineImage): Promise<void> {
+    const args = {
+      docker: ['load', '--input', file],
+      podman: ['load', '--input', file],
+      nerdctl: ['load', ...platformFlags(image), '--input', file],
+      buildah: ['pull', '--quiet', `${this.archiveFormat(image)}:${file}`],
+    }[this.program];
     await this.#run('load the new image', args);
   }
 
   /** Gives an image a name, which it takes from any other image. */
-  async tag(id: string, name: string): Promise<void> {
-    await this.#run(`give the image the name ${name}`, ['tag', this.program === 'buildah' ? id.replace('sha256:', '') : id, name]);
+  async tag(image: EngineImage, name: string): Promise<void> {
+    await this.#run(`give the image the name ${name}`, ['tag', this.#nameOf(image), name]);
   }
 
   /**
@@ -143,12 +180,18 @@ export class Engine {
    */
   async removeUnnamed(id: string): Promise<void> {
     const image = await this.inspect(id);
-    if (image?.names.length === 0) await this.#start(['rmi', id.replace('sha256:', '')]);
+    if (image?.names.length === 0) await this.#start(['rmi', withoutAlgorithm(id)]);
   }
 
   /** The command that gets an image from its registry. */
   pullCommand(name: string): string {
     return `${this.name} pull ${name}`;
+  }
+
+  /** What the commands of the engine take for an image. */
+  #nameOf({ id, names }: EngineImage): string {
+    if (this.savesByName) return names[0] ?? id;
+    return this.program === 'docker' ? id : withoutAlgorithm(id);
   }
 
   /** An archive of one path of a container, as `cp` gives it; undefined when there is no such path. */
@@ -174,16 +217,16 @@ export class Engine {
 
   async #build(args: string[], context: Buffer): Promise<string> {
     const what = 'build the new image';
-    const answer = await this.#start(args, context);
+    const answer = await this.#start(args, { stdin: context });
     this.#check(what, answer);
     const id = /([0-9a-f]{64})\s*$/.exec(answer.stdout.toString())?.[1];
     if (id === undefined) throw this.#error(what, `${this.name} named no image: ${answer.stdout.toString().trim()}`);
     return `sha256:${id}`;
   }
 
-  async #start(args: string[], stdin?: Buffer): Promise<ProcessResult> {
+  async #start(args: string[], options: Pick<ProcessOptions, 'stdin' | 'signal'> = {}): Promise<ProcessResult> {
     try {
-      return await runProcess(this.name, args, stdin === undefined ? {} : { stdin });
+      return await runProcess(this.name, args, options);
     } catch (error) {
       throw this.#error(`run ${this.name} ${args[0] ?? ''}`, messageOf(error));
     }

@@ -11,9 +11,9 @@ import { PRELOAD_VARIABLE, preloadVariable } from '../preload-file.js';
 import { canonicalName, engineTarget, type EngineReference } from '../reference.js';
 import { sameTagError, targetExistsError } from '../target-errors.js';
 import { version } from '../version.js';
-import { editInArchive } from './edit-in-archive.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, knownName, platformOf, supportedArchitecture, type Source } from './find-image.js';
+import { withFiles, withSavedImage, type SavedImage } from './saved-image.js';
 
 /** A string as a word of a Dockerfile. */
 export const dockerfileWord = (text: string): string => `"${text.replace(/[\\"$]/g, '\\$&')}"`;
@@ -61,15 +61,12 @@ async function build(
   plan: InjectionPlan,
   labels: Record<string, string>,
   options: InjectOptions,
-): Promise<string> {
-  const id = await engine.build(
-    image,
-    (from) => buildContext(from, layer, plan, labels, options.timestamp ?? 0),
-    options.timestamp,
-  );
+): Promise<EngineImage> {
+  const { timestamp = 0 } = options;
+  const id = await engine.build(image, (from) => buildContext(from, layer, plan, labels, timestamp), { timestamp, annotations: labels });
   const made = await engine.inspect(id);
   const isBuiltOn = image.layers.every((digest, index) => made?.layers[index] === digest);
-  if (made !== undefined && isBuiltOn && isSameInjection(made, image, labels)) return made.id;
+  if (made !== undefined && isBuiltOn && isSameInjection(made, image, labels)) return made;
   await engine.removeUnnamed(id);
   throw new MpuError({
     code: 'build-unexpected',
@@ -90,15 +87,15 @@ async function buildAndTag(
 ): Promise<string> {
   const { engine } = source;
   options.onProgress?.(`building ${target} in ${engine.name}`);
-  const id = await build(source, layer, plan, labels, options);
+  const made = await build(source, layer, plan, labels, options);
   try {
     throwIfInterrupted(options.signal);
-    await engine.tag(id, target);
+    await engine.tag(made, target);
   } catch (error) {
-    await engine.removeUnnamed(id);
+    await engine.removeUnnamed(made.id);
     throw error;
   }
-  return id;
+  return made.id;
 }
 
 /**
@@ -107,6 +104,15 @@ async function buildAndTag(
  */
 export async function injectEngineImage(reference: EngineReference, options: InjectOptions): Promise<InjectResult> {
   const source = await findImage(reference, options);
+  return withSavedImage(source, options, (saved) => injectFound(reference, source, saved, options));
+}
+
+async function injectFound(
+  reference: EngineReference,
+  source: Source,
+  saved: SavedImage,
+  options: InjectOptions,
+): Promise<InjectResult> {
   const { engine, image } = source;
   const architecture = supportedArchitecture(reference, image, 'inject into');
   const known = knownName(reference, image);
@@ -114,7 +120,7 @@ export async function injectEngineImage(reference: EngineReference, options: Inj
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   throwIfInterrupted(options.signal);
   options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
-  const plan = await engine.withFiles(image, async (files) => {
+  const plan = await withFiles(source, saved, async (files) => {
     throwIfInterrupted(options.signal);
     return planInjection({ name: reference.text, architecture, files, environment: image.environment }, libraries);
   });
@@ -148,16 +154,20 @@ export async function injectEngineImage(reference: EngineReference, options: Inj
   }
   const outcome = existing === undefined ? 'created' : 'replaced';
   if (entries.length === 0) {
-    await engine.tag(image.id, target);
+    await engine.tag(image, target);
     return { ...common, outcome, image: target, digest: image.id, sizeAdded: 0 };
   }
 
   throwIfInterrupted(options.signal);
-  // A build would run ONBUILD triggers.
-  if (engine.canBuild && image.onBuild.length === 0) {
+  if (engine.canBuild(image)) {
     const digest = await buildAndTag(source, target, layer, plan, labels, options);
     return { ...common, outcome, image: target, digest, sizeAdded: layer.length };
   }
-  const edited = await editInArchive(source, target, options, (store, request) => injectImage(store, { ...options, ...request }));
-  return { ...common, outcome: existing?.id === edited.id ? 'unchanged' : outcome, image: target, digest: edited.id, sizeAdded: edited.sizeAdded };
+  const { id, isNew, sizeAdded } = await saved.edit(
+    target,
+    (store, request) => injectImage(store, { ...options, ...request }),
+    (made) => made !== existing?.id,
+  );
+  if (!isNew) return { ...common, outcome: 'unchanged', image: target, digest: id, sizeAdded: 0 };
+  return { ...common, outcome, image: target, digest: id, sizeAdded };
 }

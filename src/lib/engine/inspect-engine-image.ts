@@ -10,6 +10,7 @@ import type { EngineReference } from '../reference.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, platformOf } from './find-image.js';
 import { isMadeByMpu } from './inject-engine-image.js';
+import { withImageFiles } from './saved-image.js';
 
 /** What stands in the configuration. */
 function describe(image: EngineImage): Omit<InspectedPlatform, 'state' | 'onInject'> {
@@ -53,8 +54,9 @@ async function inspectFiles(
 
 /** Inspects an image of a container engine; changes nothing. */
 export async function inspectEngineImage(reference: EngineReference, options: InspectOptions): Promise<InspectResult> {
-  const { engine, image } = await findImage(reference, options);
+  const source = await findImage(reference, options);
+  const { engine, image } = source;
   options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
-  const platform = await engine.withFiles(image, (files) => inspectFiles(reference.text, image, files, options));
+  const platform = await withImageFiles(source, options, (files) => inspectFiles(reference.text, image, files, options));
   return { image: reference.text, store: engine.name, digest: image.id, state: platform.state, platforms: [platform] };
 }

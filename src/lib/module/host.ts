@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The system a module is for: the directory that is its root, and one of its kernels. */
 import { existsSync } from 'node:fs';
-import { readFile, readlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import { dirname, join, resolve, sep } from 'node:path';
-import { ExitCode, MpuError, errnoName, fileError } from '../errors.js';
+import { join, resolve } from 'node:path';
+import { ExitCode, MpuError } from '../errors.js';
+import { resolveBelow } from '../rooted-path.js';
 
 /** Which system and kernel. */
 export interface HostOptions {
@@ -13,9 +14,6 @@ export interface HostOptions {
   /** Release of the kernel, as `uname -r` prints it. Default: the running one. */
   kernel?: string;
 }
-
-/** The most links to follow before a path counts as a loop; the kernel's own limit. */
-const MAX_LINKS = 40;
 
 /** A kernel's release goes into paths and command lines. */
 const RELEASE = /^[0-9]+\.[0-9]+[A-Za-z0-9._+~-]*$/;
@@ -76,26 +74,7 @@ export class Host {
 
   /** As {@link path}, with all links followed as the system itself would; the last part need not exist. */
   async resolve(path: string): Promise<string> {
-    let pending = path.split('/').filter((part) => part !== '');
-    let at = '/';
-    let links = 0;
-    while (pending.length > 0) {
-      const [part = '', ...rest] = pending;
-      pending = rest;
-      const next = part === '..' ? dirname(at) : join(at, part);
-      const target = await readlink(this.path(next)).catch((error: unknown) => {
-        if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoName(error) ?? '')) return undefined;
-        throw fileError(error, `cannot look at ${this.path(next)}`);
-      });
-      if (target === undefined) {
-        at = next;
-        continue;
-      }
-      if (++links > MAX_LINKS) throw fileError(new Error('too many links'), `cannot look at ${this.path(path)}`);
-      if (target.startsWith(sep)) at = '/';
-      pending = [...target.split('/').filter((name) => name !== '' && name !== '.'), ...pending];
-    }
-    return this.path(at);
+    return resolveBelow(this.root, path);
   }
 
   /** What has to be added to an `mpu` command line to name the same system and kernel. */
