@@ -189,9 +189,10 @@ function checkProof(context: HostContext): Finding {
   const answer = wrong[0] === undefined ? proof.methods.netlink : proof.methods.nsfs;
   const host = answer !== undefined && 'host' in answer ? answer.host : 0;
   if (!proof.inNamespace) {
-    // Root may make one: something else is missing.
-    const { why, next } = process.getuid?.() === 0 ? findingOf('warn', proofError) : { why: 'this user may not make one', next: 'sudo mpu doctor' };
-    return warn(`${method} answers; that it is right for containers is not proven without a PID namespace: ${why}`, next ?? 'sudo mpu doctor');
+    // Root may make one: something else is missing, as it can be for others.
+    const isRefused = process.getuid?.() !== 0 && !(proofError instanceof MpuError);
+    const { why, next = 'sudo mpu doctor' } = isRefused ? { why: 'this user may not make one' } : findingOf('warn', proofError);
+    return warn(`${method} answers; that it is right for containers is not proven without a PID namespace: ${why}`, next);
   }
   const checked = proof.truth === undefined ? '' : ', as in /proc';
   return ok(`in a new PID namespace, PID ${proof.pid} is ${host} on the host and back${checked}, by ${method}`);

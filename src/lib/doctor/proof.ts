@@ -67,9 +67,10 @@ function cannotProve(around: readonly string[], error: unknown, said: string): E
   if (errnoName(error) === 'ENOENT' && program !== '') {
     return new MpuError({ code: 'program-missing', what, why: `${program} is not installed`, next: 'install util-linux, which has it', cause: error });
   }
-  const hidden = isForEverybody(PROBE, 'read') ? process.execPath : PROBE;
-  if (around.includes('setpriv') && !isForEverybody(hidden, hidden === PROBE ? 'read' : 'execute')) {
-    return new MpuError({ code: 'probe-unreadable', what, why: `not every user may read ${hidden}`, next: 'install it where every user may read it, e.g. below /usr/lib', cause: error });
+  const needed = [[PROBE, 'read'], [process.execPath, 'execute']] as const;
+  const hidden = needed.find(([path, use]) => !isForEverybody(path, use));
+  if (around.includes('setpriv') && hidden !== undefined) {
+    return new MpuError({ code: 'probe-unreadable', what, why: `not every user may ${hidden[1]} ${hidden[0]}`, next: 'install it where every user may, e.g. below /usr', cause: error });
   }
   return error instanceof Error ? error : new Error(said === '' ? 'the probe said nothing' : said);
 }

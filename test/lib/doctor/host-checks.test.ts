@@ -51,6 +51,8 @@ async function host(kernel: string, change: Partial<HostContext> = {}, module: P
 const isRoot = process.getuid?.() === 0;
 const regimes = REGIMES.filter(({ id }) => id === 'R4').map((regime) => ({ driver: { release: '580.95.05', flavour: 'open' as const, regime } }));
 const R4 = { ...regimes[0] };
+/** A proof that was made without a PID namespace. */
+const ALONE: Proof = { pid: 7, inNamespace: false, methods: { nsfs: { host: 7, back: 7 } } };
 const dkms = (isThere: boolean, ...newerKernels: string[]): Pick<HostContext, 'dkms'> => ({ dkms: { isThere, newerKernels } });
 const entry = (kernel: string, change: Partial<DkmsEntry> = {}): DkmsEntry => ({ version: VERSION, kernel, state: 'installed', ...change });
 const file = (kernel: string): InstalledModule => ({ path: `/lib/modules/${kernel}/extra/mpu.ko`, ours: true, version: VERSION, kernel, signed: false, release: kernel, place: 'extra' });
@@ -124,8 +126,11 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   ['a translator that lies', await host('6.12.1', { proof: proofOf({ netlink: { host: 12, back: 1 } }) }), { proof: { verdict: 'fail', why: /PID 1 became 12, and is 4711/ } }],
   ['a translator that is not sure', await host('6.12.1', { proof: proofOf({ netlink: { host: 4711, back: 3 } }) }), { proof: { verdict: 'fail', why: /PID 1 became 4711, and that 3/ } }],
   ['a translator that knows nobody', await host('6.12.1', { proof: proofOf({ netlink: { host: 0, back: 0 } }) }), { proof: { verdict: 'fail', why: /is not known/ } }],
-  ['a system without user namespaces', await host('6.12.1', { ...byFile, proof: { pid: 7, inNamespace: false, methods: { nsfs: { host: 7, back: 7 } } }, proofError: new MpuError({ code: 'program-missing', what: 'x', why: 'unshare is not installed', next: 'install util-linux' }) }), {
-    proof: isRoot ? { verdict: 'warn', why: /not proven.*unshare is not installed/, next: /^install util-linux$/ } : { verdict: 'warn', why: /the namespace file answers.*not proven/, next: /^sudo mpu doctor$/ },
+  ['a system without unshare', await host('6.12.1', { ...byFile, proof: ALONE, proofError: new MpuError({ code: 'program-missing', what: 'x', why: 'unshare is not installed', next: 'install util-linux' }) }), {
+    proof: { verdict: 'warn', why: /^the namespace file answers.*not proven.*: unshare is not installed$/, next: /^install util-linux$/ },
+  }],
+  ['a system without user namespaces', await host('6.12.1', { ...byFile, proof: ALONE, proofError: new Error('unshare: unshare failed: Operation not permitted') }), {
+    proof: isRoot ? { verdict: 'warn', why: /not proven.*Operation not permitted$/ } : { verdict: 'warn', why: /not proven.*: this user may not make one$/, next: /^sudo mpu doctor$/ },
   }],
   ['a probe that does not run', await host('6.12.1', { proof: undefined, proofError: new Error('spawn EAGAIN') }), { proof: { verdict: 'fail', why: /EAGAIN/ } }],
   ['nothing, for a driver that needs nothing', await host('6.12.1', R4), { proof: { verdict: 'warn', why: /nobody translates for containers/, next: /mpu cdi install/ } }],
