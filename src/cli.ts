@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-2.0-only
 /** The `mpu` command. */
-import { CommanderError, type Command } from 'commander';
+import { CommanderError, type Command, type Option } from 'commander';
 import type { Run } from './commands/command.js';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
 import { Output } from './lib/output.js';
@@ -18,6 +18,24 @@ function dropFalseFlags(command: Command): void {
     if (envVar !== undefined && isFlag && isFalse(process.env[envVar])) Reflect.deleteProperty(process.env, envVar);
   }
   for (const child of command.commands) dropFalseFlags(child);
+}
+
+/** What an option conflicts with, which commander's types leave out. */
+function conflictsOf(option: Option): readonly unknown[] {
+  const names: unknown = Reflect.get(option, 'conflictsWith');
+  return Array.isArray(names) ? names : [];
+}
+
+/** A flag that was typed wins over the variable of one that it conflicts with; commander takes the two for a contradiction. */
+function dropOverruledVariables(command: Command): void {
+  for (const option of command.options) {
+    const rivals = command.options.filter((other) => conflictsOf(other).includes(option.attributeName()) || conflictsOf(option).includes(other.attributeName()));
+    for (const { envVar } of rivals) {
+      // What was typed is parsed, and tells so, before the variables are read.
+      if (envVar !== undefined) command.on(`option:${option.name()}`, () => Reflect.deleteProperty(process.env, envVar));
+    }
+  }
+  for (const child of command.commands) dropOverruledVariables(child);
 }
 
 /** Which JSON or text to print for what commander threw; returns the exit code. */
@@ -84,6 +102,7 @@ async function main(args: readonly string[]): Promise<number> {
   const run: Run = { output, signal: interruptSignal(output), exitCode: ExitCode.ok };
   const program = createProgram(run, said);
   dropFalseFlags(program);
+  dropOverruledVariables(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return run.exitCode;

@@ -3,9 +3,9 @@
 import { Option } from 'commander';
 import { isOnHost } from '../lib/containers/processes.js';
 import { runChecks, works, type Check, type CheckResult, type Verdict } from '../lib/doctor/check.js';
-import { CONTAINER_CHECKS } from '../lib/doctor/container-checks.js';
+import { CONTAINER_CHECKS, containerSummary } from '../lib/doctor/container-checks.js';
 import { containerFromHost, ownContainer, type ContainerContext } from '../lib/doctor/container-view.js';
-import { DRIVER_CHECKS } from '../lib/doctor/driver-checks.js';
+import { DRIVER_CHECKS, needsNoMpu, type DriverContext } from '../lib/doctor/driver-checks.js';
 import { HOST_CHECKS, hostContext, hostSummary, type HostContext } from '../lib/doctor/host-checks.js';
 import { RUNTIME_CHECKS } from '../lib/doctor/runtime-checks.js';
 import type { Driver } from '../lib/driver/driver.js';
@@ -44,25 +44,25 @@ interface Diagnosis {
   summary: string;
 }
 
-function describeDriver(driver: Driver | undefined): Diagnosis['driver'] {
-  if (driver === undefined) return null;
-  const { release, flavour, regime } = driver;
-  return { release, flavour, regime: regime?.id ?? null, needsMpu: regime === undefined ? null : regime.tableRight !== true };
+function describeDriver(context: DriverContext): Diagnosis['driver'] {
+  if (context.driver === undefined) return null;
+  const { release, flavour, regime } = context.driver;
+  return { release, flavour, regime: regime?.id ?? null, needsMpu: regime === undefined ? null : !needsNoMpu(context) };
 }
 
 async function diagnoseHost(): Promise<Diagnosis> {
   const context = await hostContext();
   const checks = await runChecks(HOST, context);
   const summary = works(checks) ? hostSummary(context) : 'Containers on this host are not shown the right GPU processes';
-  return { place: 'host', driver: describeDriver(context.driver), checks, summary };
+  return { place: 'host', driver: describeDriver(context), checks, summary };
 }
 
 async function diagnoseContainer(selector: string | undefined): Promise<Diagnosis> {
   const context = selector === undefined ? await ownContainer() : await containerFromHost(selector);
   const checks = await runChecks(CONTAINER, context);
   const name = context.label === undefined ? {} : { container: context.label };
-  const summary = `nvidia-smi in this container ${works(checks) ? 'shows' : 'does not show'} the right processes`;
-  return { place: 'container', ...name, driver: describeDriver(context.driver), checks, summary };
+  const summary = works(checks) ? containerSummary(context) : 'nvidia-smi in this container does not show the right processes';
+  return { place: 'container', ...name, driver: describeDriver(context), checks, summary };
 }
 
 const STYLES: Record<Verdict, Style> = { ok: 'green', info: 'cyan', warn: 'yellow', fail: 'red' };

@@ -2,6 +2,7 @@
 /** `mpu status`: what of mpu there is, on one screen. */
 import { describeRuntime } from '../lib/doctor/runtime-checks.js';
 import { FLAVOURS } from '../lib/driver/driver.js';
+import type { LoadedModule } from '../lib/module/loaded.js';
 import type { PidnsState } from '../lib/pidns-file.js';
 import { findStatus, type ContainerStatus, type Status } from '../lib/status.js';
 import { printable } from '../lib/table.js';
@@ -35,13 +36,15 @@ function describeDriver({ driver }: Status): string {
   return `${driver.release}, ${FLAVOURS[driver.flavour]}${regime}`;
 }
 
-function describeModule({ module: { owner, version = '', answer } }: Status): string {
+/** mpu.ko in a few words. */
+export function describeModule({ owner, version = '', answer }: LoadedModule): string {
   if (owner === 'none') return 'not loaded';
   if (owner === 'foreign') return "another project's, of the same name";
   if (answer === undefined) return `${version}, which cannot be asked`;
-  const { counters } = answer;
+  const { counters, intercept, interceptReason } = answer;
+  const reason = interceptReason === undefined ? '' : ` (${interceptReason})`;
   const counted = counters === undefined ? '' : `, ${counters.requests} requests with ${counters.pids} PIDs`;
-  return `${answer.version}, interception ${answer.intercept}${counted}`;
+  return `${answer.version}, interception ${intercept}${reason}${counted}`;
 }
 
 const list = (words: readonly string[]): string => (words.length === 0 ? 'none' : words.join(', '));
@@ -57,7 +60,7 @@ function describe(status: Status): string {
   return [
     `mpu:         ${status.version}, ${status.place === 'host' ? 'on the host' : 'in a container'}`,
     `driver:      ${describeDriver(status)}`,
-    `mpu.ko:      ${describeModule(status)}`,
+    `mpu.ko:      ${describeModule(status.module)}`,
     `namespace:   ${status.pidns.path} ${PIDNS[status.pidns.state]}`,
     `CDI:         ${list(status.cdi)}`,
     ...(status.place === 'host' ? [`runtimes:    ${list(status.runtimes.map(describeRuntime))}`, ...describeContainers(status.containers)] : []),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Translating PIDs for a person: inside a container its own, on the host those of any container. */
+import { readdirSync } from 'node:fs';
 import { containersByPid, findContainers, numberInContainer, selectContainer, type Container } from './containers/containers.js';
-import { isOnHost, readProcess } from './containers/processes.js';
+import { isOnHost, readProc, readProcess } from './containers/processes.js';
 import { ExitCode, MpuError } from './errors.js';
 import { translate } from './translator.js';
 
@@ -20,8 +21,23 @@ async function translateHere(pids: readonly number[], toHost: boolean): Promise<
   return pids.map((pid, index) => ({ pid, translated: (answers[index] ?? 0) || null, container: null }));
 }
 
+/** The numbers of the threads of a process, each from here down to its own PID namespace; none once it has ended. */
+function threadNumbers(pid: number): number[][] {
+  let threads: string[];
+  try {
+    threads = readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+  return threads.map((thread) => /^NSpid:\s*(.*)$/m.exec(readProc(pid, `task/${thread}/status`))?.[1]?.split(/\s+/).map(Number) ?? []);
+}
+
 function toHost(pid: number, container: Container): TranslatedPid {
-  const found = container.processes.find((process) => numberInContainer(process, container) === pid);
+  const { processes } = container;
+  const level = Math.min(...processes.map(({ numbers }) => numbers.length)) - 1;
+  const found =
+    processes.find(({ numbers }) => numbers[level] === pid) ??
+    processes.find((process) => threadNumbers(process.pid).some((numbers) => numbers[level] === pid));
   return { pid, translated: found?.pid ?? null, container: container.label };
 }
 

@@ -52,11 +52,15 @@ function normalised(text: string, machine: Machine, container = ''): string {
   const DEPENDS = /^(ok|info|warn|fail) +(kernel|signatures|headers, compiler|DKMS|container runtimes|NVIDIA toolkit|CDI devices) .*\n( +next: .*\n)?/gm;
   return text
     .replace(DEPENDS, '')
+    .replace(/on the host: .*?; then run/, 'on the host: ...; then run')
     .replaceAll(machine.pidns, 'PIDNS')
     .replaceAll(container, 'NAME')
     .replace(/PID \d+(?= is|, is)|\(PID \d+\)|is \d+(?= on the host)/g, (found) => found.replace(/\d+/, 'N'))
     .replace(/(libmpu\.so +)\d[\d.]+\d/, '$1VERSION');
 }
+
+/** What to do about a missing file, with systemd and without. */
+const MOUNTING = /mount --bind \/proc\/self\/ns\/pid|mpu cdi install|systemctl .*mpu-pidns/;
 
 const name = (kind: string): string => `${kind}-doctor-${process.pid}`;
 
@@ -78,13 +82,13 @@ await t.test('hosts and containers', { skip: noContainers, timeout: 600_000 }, a
   await t.test('a host without the namespace file', async (t) => {
     if (!isOnHost()) t.comment('NOT TESTED in full: this machine is a container');
     const directory = t.testdir({ file: '', directory: {} });
-    const places = { absent: '/nonexistent', ordinary: join(directory, 'file'), directory: join(directory, 'directory') };
+    const places = { absent: join(directory, 'absent'), ordinary: join(directory, 'file'), directory: join(directory, 'directory') };
     const words = { absent: /is not there/, ordinary: /nothing is mounted on it/, directory: /docker makes one/ };
     for (const [state, path] of isOnHost() ? Object.entries(places) : []) {
       const found = document(t, await world.mpu(['doctor', '--json'], `env MPU_PIDNS=${path}`));
       checkResults(t, found, {
-        pidns: { verdict: 'info', why: words[state as keyof typeof words], next: /mount --bind \/proc\/self\/ns\/pid/ },
-        proof: { verdict: 'fail', why: /nobody translates for containers/, next: /mount --bind/ },
+        pidns: { verdict: 'info', why: words[state as keyof typeof words], next: MOUNTING },
+        proof: { verdict: 'fail', why: /nobody translates for containers/, next: MOUNTING },
       });
       t.match(found.summary, /not shown the right/);
     }
@@ -133,7 +137,7 @@ await t.test('hosts and containers', { skip: noContainers, timeout: 600_000 }, a
       proof: { verdict: 'fail', next: /-v \/run\/mpu\/pidns:\/run\/mpu\/pidns:ro/ },
     }],
     ['nofile', INJECTED, () => machine.options, 'sleep infinity', {
-      loaded: { verdict: 'ok' }, pidns: { verdict: 'info', next: /mount --bind/ }, proof: { verdict: 'fail', why: /nobody translates here/ },
+      loaded: { verdict: 'ok' }, pidns: { verdict: 'info', next: MOUNTING }, proof: { verdict: 'fail', why: /nobody translates here/ },
     }],
     ['directory', INJECTED, () => [...machine.options, `--volume=${machine.podman.directory}:/run/mpu/pidns:ro`], 'sleep infinity', {
       pidns: { verdict: 'info', why: /is a directory: the file was missing/ }, proof: { verdict: 'fail' },
@@ -183,7 +187,7 @@ await t.test('hosts and containers', { skip: noContainers, timeout: 600_000 }, a
     checkResults(t, unread, {
       preload: { verdict: 'ok', why: /\$PLATFORM\/libmpu\.so, by LD_PRELOAD/ }, library: { verdict: 'ok' }, loaded: { verdict: 'ok', why: /started now/ },
     });
-    const blind = document(t, await world.mpu(['doctor', '--json'], `${enter} env LD_PRELOAD=${LIBMPU} MPU_PIDNS=/nonexistent`));
+    const blind = document(t, await world.mpu(['doctor', '--json'], `${enter} env LD_PRELOAD=${LIBMPU} MPU_PIDNS=/proc/no-such-file`));
     checkResults(t, blind, { proof: { verdict: 'fail', why: /nobody translates here/ } });
     const none = document(t, await world.mpu(['doctor', '--json'], enter));
     checkResults(t, none, { preload: { verdict: 'fail', next: /mpu inject/ } });
@@ -196,6 +200,22 @@ await t.test('hosts and containers', { skip: noContainers, timeout: 600_000 }, a
     const found = document(t, await newer.mpu(['doctor', '--json']));
     t.match(found, { ok: true, driver: { release: '580.95.05', regime: 'R4', needsMpu: false } });
     checkResults(t, found, { regime: { verdict: 'info', why: /needs no mpu for PIDs and memory.*mpu is still for this: rows repeat; other tenants/ } });
+    const remains = /right (GPU )?processes without mpu; what remains without it: rows repeat; other tenants.*accounting and encoder sessions of everybody/;
+    t.match(found.summary, remains);
+
+    if (isOnHost()) {
+      const nothing = document(t, await newer.mpu(['doctor', '--json'], `env MPU_PIDNS=${join(t.testdir(), 'none')}`));
+      t.match(nothing, { ok: true, summary: remains }, 'a host without file and module');
+      checkResults(t, nothing, { pidns: { verdict: 'info', next: MOUNTING }, proof: { verdict: 'warn', why: /nobody translates for containers/, next: MOUNTING } });
+    } else t.comment('NOT TESTED in full: this machine is a container');
+
+    await newer.container(name('newer'), IMAGE, machine.options, 'sleep infinity');
+    const bare = document(t, await newer.mpu(['doctor', '--container', name('newer'), '--json']));
+    t.match(bare, { ok: true, place: 'container', driver: { needsMpu: false }, summary: remains }, 'a container that was not injected');
+    checkResults(t, bare, { device: { verdict: 'ok' }, preload: { verdict: 'warn', next: /mpu inject/ }, proof: { verdict: 'warn', why: /nobody translates here/ } });
+    const ended = await newer.mpu(['doctor', '--container', name('newer')]);
+    t.match(ended, { status: 0, stderr: '' });
+    matchesGolden(t, 'doctor-bare-R4', normalised(ended.stdout, machine, name('newer')));
   });
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu ps`, `mpu translate`, `mpu status` and `mpu metrics` on a host with containers, compared with /proc. */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { translate } from '#mpu/lib/translator.js';
@@ -8,7 +8,7 @@ import { fetchReleases } from '../clients/releases.js';
 import { mpu, type Ended } from '../lib/mpu.js';
 import { matchesGolden } from './golden.js';
 import { parsePrometheus } from './prometheus.js';
-import { BARE, CLI, Machine, noContainers, WEB, World, type Numbers } from './world.js';
+import { BARE, CLI, IMAGE, Machine, noContainers, WEB, World, type Numbers } from './world.js';
 
 interface Row {
   gpu: number;
@@ -133,6 +133,16 @@ kill -INT $pid; wait $pid`);
         t.match(parse(await world.mpu(['translate', '4000000', '1', '--to-host', '--in', WEB, '--json'])), {
           ok: false, direction: 'to-host', pids: [{ pid: 4000000, translated: null }, { pid: 1, translated: init, container: WEB }],
         });
+        const threads = readdirSync(`/proc/${people.serve.host}/task`).filter((id) => Number(id) !== people.serve.host);
+        t.ok(threads.length > 0, 'serve has threads');
+        for (const thread of threads) {
+          const number = /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${people.serve.host}/task/${thread}/status`, 'utf8'))?.[1] ?? '';
+          t.match(await world.mpu(['translate', number, '--to-host', '--in', WEB]), { status: 0, stdout: `${people.serve.host}\n` }, 'the id of a thread counts as its process');
+          t.match(await world.mpu(['translate', thread, '--to-container']), { status: 0, stdout: `${people.serve.inside}\n` }, 'also of the host');
+        }
+        t.match(await world.mpu(['translate', '1', '--to-host'], 'MPU_TO_CONTAINER=1 MPU_IN=nobody'), { status: 1, stderr: /nobody/ }, 'a flag wins over the variable of the other');
+        t.match(await world.mpu(['translate', String(people.train.host), '--to-container'], 'MPU_TO_HOST=1'), { status: 0, stdout: `${people.train.inside}\n` });
+        t.match(await world.mpu(['translate', '1'], 'MPU_TO_HOST=1 MPU_TO_CONTAINER=1'), { status: 2 }, 'two variables contradict each other');
         t.match(await world.mpu(['translate', '1', '--to-host']), { status: 2, stderr: /--in CONTAINER/ });
         t.match(await world.mpu(['translate', '1', '--to-host', '--to-container']), { status: 2 });
         t.match(await world.mpu(['translate', '1']), { status: 2, stderr: /direction/ });
@@ -195,6 +205,17 @@ kill -INT $pid; wait $pid`);
     t.match(await world.mpu(['status'], enter), { status: 0, stdout: /in a container/ });
     const blind = await world.mpu(['ps'], `${enter} env MPU_PIDNS=/nonexistent`);
     t.match(blind, { status: 3, stdout: '', stderr: /cannot tell which GPU processes are this container's own[^]*next: mpu doctor/ });
+  });
+
+  await t.test('a container with the PIDs of the host', async (t) => {
+    const world = await World.start(machine, 'R4');
+    t.teardown(() => world.stop());
+    const shared = `shared-${process.pid}`;
+    await world.container(shared, IMAGE, ['--network=none', '--pid=host'], 'sleep infinity');
+    const init = String(await world.init(shared));
+    for (const direction of ['--to-host', '--to-container']) {
+      t.match(await world.mpu(['translate', init, direction, '--in', shared]), { status: 0, stdout: `${init}\n` }, direction);
+    }
   });
 
   await t.test('where there is nothing to list', async (t) => {

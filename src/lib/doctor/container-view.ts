@@ -15,6 +15,8 @@ import { readRegularFile } from '../regular-file.js';
 import { runProcess } from '../run-process.js';
 import { queryModule, translate } from '../translator.js';
 import type { DriverContext } from './driver-checks.js';
+import { interceptsBySysfs } from './interception.js';
+import { findPidnsBoot, mountCommand } from './pidns-boot.js';
 import { namespacesOf, prove, type MethodAnswer, type Proof } from './proof.js';
 
 /** The C library of a container's programs. */
@@ -66,8 +68,12 @@ export interface ContainerContext extends DriverContext {
   seesModule: boolean;
   /** Whether mpu.ko rewrites the driver's answers, so that nothing has to be in the container. */
   intercepted: boolean;
+  /** Undefined when it could not be tried. */
   proof: Proof | undefined;
+  /** Why the proof could not be tried. */
   proofError: unknown;
+  /** The command that gives the host its namespace file. */
+  mountCommand: string;
 }
 
 const ARCHITECTURES: Partial<Record<NodeJS.Architecture, keyof typeof LOADERS>> = { x64: 'x86_64', arm64: 'aarch64' };
@@ -157,6 +163,17 @@ async function proveInside(): Promise<Proof> {
   return { pid: process.pid, inNamespace: true, methods: { netlink: await ask('netlink'), nsfs: await ask('nsfs') } };
 }
 
+/** Whether mpu.ko rewrites the driver's answers: by what it says, or where it cannot be asked by what it shows. Throws an MpuError without the addon. */
+async function isIntercepted(): Promise<boolean> {
+  try {
+    return (await queryModule())?.intercept === 'on';
+  } catch (error) {
+    // That netlink is refused here is no reason not to try the namespace file; the proof says why it was.
+    if (error instanceof MpuError && error.code === 'query-failed') return interceptsBySysfs();
+    throw error;
+  }
+}
+
 async function look(container: Container | undefined): Promise<ContainerContext> {
   const pid = container?.init ?? 'self';
   const root = await Host.open(container === undefined ? {} : { root: `/proc/${container.init}/root` });
@@ -183,9 +200,10 @@ async function look(container: Container | undefined): Promise<ContainerContext>
     intercepted: false,
     proof: undefined,
     proofError: undefined,
+    mountCommand: container === undefined ? 'sudo mpu cdi install' : mountCommand(await findPidnsBoot(await Host.open())),
   };
   try {
-    context.intercepted = (await queryModule())?.intercept === 'on';
+    context.intercepted = await isIntercepted();
     context.proof = container === undefined ? await proveInside() : await prove(namespacesOf(container.init), pidns === 'host' ? place : undefined);
   } catch (error) {
     if (error instanceof MpuError && error.code.startsWith('addon-')) context.addonError = error;

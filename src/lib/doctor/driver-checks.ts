@@ -3,7 +3,7 @@
 import { FLAVOURS, type Driver } from '../driver/driver.js';
 import type { MpuError } from '../errors.js';
 import { addonBuildCommand } from '../native-addon.js';
-import { fail, findingOf, info, ok, warn, type Check } from './check.js';
+import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
 
 /** What these checks look at. */
 export interface DriverContext {
@@ -11,6 +11,12 @@ export interface DriverContext {
   addonError: MpuError | undefined;
   driver: Driver | undefined;
 }
+
+/** Whether the driver shows containers a right process table without mpu. */
+export const needsNoMpu = ({ driver }: DriverContext): boolean => driver?.regime?.tableRight === true;
+
+/** A part of mpu is not there, or not in order: that fails, unless the driver shows the right table without. */
+export const lacks = (context: DriverContext, why: string, next: string): Finding => (needsNoMpu(context) ? warn : fail)(why, next);
 
 /** The checks, for any place. */
 export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
@@ -33,9 +39,10 @@ export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
     id: 'regime',
     title: 'without mpu',
     applies: ({ driver }) => driver !== undefined,
-    run: ({ driver }) => {
+    run: ({ driver, addonError }) => {
       const regime = driver?.regime;
-      if (regime === undefined) return warn('what this release does to containers is in the native addon, which is not there', addonBuildCommand);
+      if (regime === undefined && addonError !== undefined) return warn('what this release does to containers is in the native addon, which cannot be loaded', addonBuildCommand);
+      if (regime === undefined) return warn(`what a driver does to containers is known by its release, and ${driver?.release ?? ''} is none`, 'cat /proc/driver/nvidia/version, and report what it says');
       const range = `${regime.id}, drivers ${regime.drivers}`;
       if (regime.tableRight !== true) return info(`${regime.wrong} (${range})`);
       return info(`this driver needs no mpu for PIDs and memory in the process table; mpu is still for this: ${regime.wrong} (${range})`);

@@ -12,11 +12,15 @@ import { sourceVersion } from '../module/source.js';
 import { moduleStatus, type ModuleStatus } from '../module/status.js';
 import { nativeAddon } from '../native-addon.js';
 import { nativeLibrary } from '../native-library.js';
-import { MOUNT_PIDNS, pidnsState, type PidnsState } from '../pidns-file.js';
-import { pidnsPath } from '../containers/processes.js';
+import { pidnsState, type PidnsState } from '../pidns-file.js';
+import { DEFAULT_PIDNS, pidnsPath } from '../containers/processes.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
-import type { DriverContext } from './driver-checks.js';
+import { checkDkms, findDkms, type DkmsState } from './dkms-check.js';
+import { lacks, needsNoMpu, type DriverContext } from './driver-checks.js';
+import { interceptionFinding } from './interception.js';
+import { isAtLeast, MODULE_SINCE, NSFS_SINCE } from './kernel-release.js';
 import { libraryVersion } from './library.js';
+import { findPidnsBoot, mountCommand, mountedAtBoot, type PidnsBoot } from './pidns-boot.js';
 import { newNamespace, prove, wrongWith, type Proof } from './proof.js';
 
 /** What the checks look at. */
@@ -27,29 +31,22 @@ export interface HostContext extends DriverContext {
   moduleError: unknown;
   /** Whether the kernel takes modules at all. */
   loadable: boolean;
+  dkms: DkmsState;
   pidnsPath: string;
   pidns: PidnsState;
+  pidnsBoot: PidnsBoot;
   /** Undefined when it could not be tried. */
   proof: Proof | undefined;
-  /** Why the proof could not be tried. */
+  /** Why the proof could not be tried, or not in a PID namespace. */
   proofError: unknown;
 }
-
-const isAtLeast = (release: string, wanted: readonly [number, number]): boolean => {
-  const [first = 0, second = 0] = release.split('.').map((part) => parseInt(part, 10));
-  return first > wanted[0] || (first === wanted[0] && second >= wanted[1]);
-};
-
-/** The first kernels on which mpu.ko, and the namespace file, work. */
-const MODULE_SINCE = [5, 10] as const;
-const NSFS_SINCE = [6, 11] as const;
 
 const byNetlink = ({ proof }: HostContext): boolean => proof !== undefined && wrongWith(proof, 'netlink') === undefined;
 const byFile = ({ proof }: HostContext): boolean => proof !== undefined && wrongWith(proof, 'nsfs') === undefined;
 
 /** The command that makes this host translate. */
-function remedy({ host, loadable }: HostContext): string {
-  if (isAtLeast(host.running, NSFS_SINCE)) return MOUNT_PIDNS;
+function remedy({ host, loadable, pidnsBoot }: HostContext): string {
+  if (isAtLeast(host.running, NSFS_SINCE)) return mountCommand(pidnsBoot);
   return loadable ? 'sudo mpu module load' : 'use a kernel that takes modules, or Linux 6.11 or later';
 }
 
@@ -71,7 +68,10 @@ export async function hostContext(): Promise<HostContext> {
     nativeAddon();
     const file = pidns === 'host' ? path : undefined;
     // Not everybody may make a PID namespace.
-    proof = await prove(newNamespace(), file).catch(() => prove([], file));
+    proof = await prove(newNamespace(), file).catch((error: unknown) => {
+      proofError = error;
+      return prove([], file);
+    });
   } catch (error) {
     if (error instanceof MpuError && error.code.startsWith('addon-')) addonError = error;
     else proofError = error;
@@ -82,13 +82,17 @@ export async function hostContext(): Promise<HostContext> {
     moduleError = error;
     return leastStatus(host);
   });
-  return { host, driver: await findDriver(), module, moduleError, loadable, pidnsPath: path, pidns, addonError, proof, proofError };
+  const dkms = await findDkms(host);
+  const pidnsBoot = await findPidnsBoot(host);
+  return { host, driver: await findDriver(), module, moduleError, loadable, dkms, pidnsPath: path, pidns, pidnsBoot, addonError, proof, proofError };
 }
 
 function checkModule(context: HostContext): Finding {
   const { loaded, version } = context.module;
   if (loaded.owner === 'foreign') {
-    return (byFile(context) ? warn : fail)('another project\'s module is loaded under the name mpu, which answers to nobody', 'sudo rmmod mpu, and remove what loads it: grep -rw mpu /etc/modules /etc/modules-load.d');
+    const next = 'sudo rmmod mpu, and remove what loads it: grep -rw mpu /etc/modules /etc/modules-load.d';
+    const why = 'another project\'s module is loaded under the name mpu, which answers to nobody';
+    return byFile(context) ? warn(why, next) : lacks(context, why, next);
   }
   if (loaded.owner === 'none') {
     return byFile(context) ? info('not loaded; the namespace file does its work') : info('not loaded', context.loadable ? 'sudo mpu module load' : undefined);
@@ -98,15 +102,17 @@ function checkModule(context: HostContext): Finding {
   return ok(`${loaded.answer.version} is loaded and answers over netlink (ABI ${loaded.answer.abi})`);
 }
 
-function checkSignatures({ module: { restrictions }, loadable }: HostContext): Finding {
+function checkSignatures({ module: { restrictions, loaded, installed, running }, loadable }: HostContext): Finding {
   const { secureBoot, lockdown, signaturesEnforced, modulesDisabled } = restrictions;
   const state = `Secure Boot ${secureBoot}, lockdown ${lockdown}`;
   if (!loadable) return info('the kernel was built without loadable modules');
   if (modulesDisabled) return info('kernel.modules_disabled is set: no module can be loaded until the next boot', 'grep -r modules_disabled /etc/sysctl.d');
-  if (signaturesEnforced || lockdown === 'integrity' || lockdown === 'confidentiality') {
-    return info(`the kernel takes signed modules only (${state})`, 'sudo mpu module load --key MOK.key --cert MOK.der; see docs/secure-boot.md');
-  }
-  return ok(`the kernel takes unsigned modules (${state})`);
+  if (!signaturesEnforced && lockdown !== 'integrity' && lockdown !== 'confidentiality') return ok(`the kernel takes unsigned modules (${state})`);
+  const why = `the kernel takes signed modules only (${state})`;
+  const unsigned = installed.filter((file) => file.ours && !file.signed && file.release === running).map(({ path }) => path);
+  if (unsigned.length > 0) return warn(`${why}, and ${unsigned.join(', ')} is not signed`, 'sudo mpu module install --key MOK.key --cert MOK.der; see docs/secure-boot.md');
+  if (loaded.owner === 'mpu') return info(`${why}, and has taken mpu.ko; that of another kernel has to be signed as well`, 'see docs/secure-boot.md for who signs it');
+  return info(why, 'sudo mpu module load --key MOK.key --cert MOK.der; see docs/secure-boot.md');
 }
 
 async function checkBuild({ host }: HostContext): Promise<Finding> {
@@ -118,13 +124,6 @@ async function checkBuild({ host }: HostContext): Promise<Finding> {
   }
 }
 
-function checkDkms({ module: { dkms = [] }, host }: HostContext): Finding {
-  const here = dkms.find(({ kernel, state }) => kernel === host.running && state === 'installed');
-  if (here !== undefined) return ok(`${here.version} is installed for ${host.running}`);
-  if (dkms.length === 0) return info('there, and does not have mpu');
-  return warn(`has mpu, but not for ${host.running}`, 'sudo dkms autoinstall, then: sudo mpu module load');
-}
-
 const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host'>, (path: string) => string> = {
   absent: (path) => `${path} is not there; the mount is gone after each boot`,
   unreadable: (path) => `${path} cannot be looked at`,
@@ -134,13 +133,27 @@ const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host'>, (path: string) => stri
 };
 
 function checkPidns(context: HostContext): Finding {
-  const { pidns, pidnsPath: path, host } = context;
+  const { pidns, pidnsPath: path, pidnsBoot, host } = context;
   if (!isAtLeast(host.running, NSFS_SINCE)) return info(`Linux ${host.running} does not translate by namespace file, which came with 6.11`);
-  if (pidns === 'host') return ok(`${path} is the host's PID namespace`);
+  if (pidns === 'host') return checkPidnsBoot(context);
   const why = PIDNS_FINDINGS[pidns](path);
   if (byNetlink(context)) return info(`${why}; mpu.ko does its work`);
   if (pidns === 'other-namespace') return info(why, 'mount it on the real host, and mount that file here');
-  return info(why, pidns === 'directory' ? `sudo rmdir ${path}; ${MOUNT_PIDNS}` : MOUNT_PIDNS);
+  const mount = mountCommand(pidnsBoot);
+  return info(why, pidns === 'directory' ? `sudo rmdir ${path}; ${mount}` : mount);
+}
+
+/** Whether the file, which is there now, is there after a boot. */
+function checkPidnsBoot(context: HostContext): Finding {
+  const { pidnsPath: path, pidnsBoot } = context;
+  const why = `${path} is the host's PID namespace`;
+  // Who has it elsewhere does not have it from mpu.
+  if (path !== DEFAULT_PIDNS) return ok(why);
+  const unit = mountedAtBoot(pidnsBoot);
+  if (unit !== undefined) return ok(`${why}, and is there again after a boot by ${unit}`);
+  const gone = `${why}; nothing that is known here mounts it again after a boot`;
+  const next = pidnsBoot.hasSystemd ? mountCommand(pidnsBoot) : `have the system run at each boot: ${mountCommand(pidnsBoot)}`;
+  return byNetlink(context) ? info(`${gone}; mpu.ko does its work`) : warn(gone, next);
 }
 
 async function checkGpu(): Promise<Finding> {
@@ -157,22 +170,30 @@ async function checkGpu(): Promise<Finding> {
   }
 }
 
-async function checkLibrary(): Promise<Finding> {
+async function checkLibrary(context: HostContext): Promise<Finding> {
   const path = nativeLibrary();
-  if (!(await access(path).then(() => true, () => false))) return fail(`${path} is not there, so nothing can be injected`, 'npm run build');
+  if (!(await access(path).then(() => true, () => false))) return lacks(context, `${path} is not there, so nothing can be injected`, 'npm run build');
   return ok(`${libraryVersion(path) ?? 'of unknown version'}, ready to inject`);
 }
 
 function checkProof(context: HostContext): Finding {
   const { proof, proofError, addonError } = context;
   if (addonError !== undefined) return fail('cannot be made without the native addon', addonError.next);
-  if (proof === undefined) return findingOf('fail', proofError);
+  if (proof === undefined) return findingOf(needsNoMpu(context) ? 'warn' : 'fail', proofError);
   const wrong = (['netlink', 'nsfs'] as const).map((method) => wrongWith(proof, method));
-  if (wrong.every((each) => each !== undefined)) return fail(`nobody translates for containers: ${wrong.join('; ')}`, remedy(context));
+  if (wrong.every((each) => each !== undefined)) {
+    const isLie = Object.values(proof.methods).some((answer) => 'host' in answer);
+    return isLie ? fail(`what translates for containers is not right: ${wrong.join('; ')}`, remedy(context)) : lacks(context, `nobody translates for containers: ${wrong.join('; ')}`, remedy(context));
+  }
   const method = wrong[0] === undefined ? 'mpu.ko' : 'the namespace file';
   const answer = wrong[0] === undefined ? proof.methods.netlink : proof.methods.nsfs;
   const host = answer !== undefined && 'host' in answer ? answer.host : 0;
-  if (!proof.inNamespace) return warn(`${method} answers; that it is right for containers is not proven without a PID namespace`, 'sudo mpu doctor');
+  if (!proof.inNamespace) {
+    // Root may make one: something else is missing, as it can be for others.
+    const isRefused = process.getuid?.() !== 0 && !(proofError instanceof MpuError);
+    const { why, next = 'sudo mpu doctor' } = isRefused ? { why: 'this user may not make one' } : findingOf('warn', proofError);
+    return warn(`${method} answers; that it is right for containers is not proven without a PID namespace: ${why}`, next);
+  }
   const checked = proof.truth === undefined ? '' : ', as in /proc';
   return ok(`in a new PID namespace, PID ${proof.pid} is ${host} on the host and back${checked}, by ${method}`);
 }
@@ -188,7 +209,7 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
       const { running } = context.host;
       if (isAtLeast(running, NSFS_SINCE)) return ok(`${running}: translates by namespace file, with or without mpu.ko`);
       if (isAtLeast(running, MODULE_SINCE)) return ok(`${running}: needs mpu.ko, since it does not translate by namespace file`);
-      return fail(`${running} is older than 5.10, the oldest that mpu.ko is written for`, 'boot Linux 5.10 or later');
+      return lacks(context, `${running} is older than 5.10, the oldest that mpu.ko is written for`, 'boot Linux 5.10 or later');
     },
   },
   { id: 'module', title: 'mpu.ko', applies: () => true, run: checkModule },
@@ -196,16 +217,7 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
     id: 'interception',
     title: 'interception',
     applies: ({ module: { loaded } }) => loaded.answer !== undefined,
-    run: ({ module: { loaded } }) => {
-      switch (loaded.answer?.intercept) {
-        case 'on':
-          return ok('on: containers are right without libmpu.so');
-        case 'off':
-          return info('off: containers are right with libmpu.so');
-        default:
-          return info('this mpu.ko cannot: containers are right with libmpu.so');
-      }
-    },
+    run: ({ module: { loaded } }) => interceptionFinding(loaded.answer ?? { intercept: 'unknown' }),
   },
   {
     id: 'foreign-module',
@@ -222,9 +234,9 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
     applies: ({ moduleError }) => moduleError !== undefined,
     run: ({ moduleError }) => findingOf('warn', moduleError),
   },
-  { id: 'signatures', title: 'signatures', applies: ({ module: { loaded } }) => loaded.owner !== 'mpu', run: checkSignatures },
+  { id: 'signatures', title: 'signatures', applies: () => true, run: checkSignatures },
   { id: 'build', title: 'headers, compiler', applies: ({ loadable }) => loadable, run: checkBuild },
-  { id: 'dkms', title: 'DKMS', applies: ({ module: { dkms } }) => dkms !== undefined, run: checkDkms },
+  { id: 'dkms', title: 'DKMS', applies: ({ loadable }) => loadable, run: ({ module, dkms }) => checkDkms(module, dkms) },
   {
     id: 'boot',
     title: 'next boot',
@@ -239,6 +251,10 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
 /** For a host on which no check failed: which containers are right, in one line. */
 export function hostSummary(context: HostContext): string {
   if (context.module.loaded.answer?.intercept === 'on') return 'Containers here are shown the right GPU processes';
+  const isTranslated = byNetlink(context) || byFile(context);
   const given = byNetlink(context) ? '' : ' that are given the namespace file';
-  return `Containers of injected images (mpu inject)${given} are shown the right GPU processes`;
+  const injected = `ontainers of injected images (mpu inject)${given}`;
+  if (!needsNoMpu(context)) return `C${injected} are shown the right GPU processes`;
+  const remains = `what remains without it: ${context.driver?.regime?.wrong ?? ''}`;
+  return `Containers here are shown the right GPU processes without mpu; ${remains}${isTranslated ? `; c${injected} are right in that, too` : ''}`;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The live proof: a process in a container's namespaces translates its own PID both ways, and /proc says whether it is right. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { listProcesses } from '../containers/processes.js';
+import { errnoName, MpuError } from '../errors.js';
 import type { TranslationMethod } from '../translator.js';
 import { lastLines } from '../module/program.js';
 
@@ -50,9 +52,32 @@ function descendant(ancestor: number, number: number): number | undefined {
   return processes.find(({ pid, numbers }) => pid !== ancestor && below.has(pid) && numbers.length > 1 && numbers.at(-1) === number)?.pid;
 }
 
+const OTHERS = { read: 0o4, execute: 0o1 } as const;
+
+/** Whether every user may read, or execute, a file. */
+function isForEverybody(path: string, use: keyof typeof OTHERS): boolean {
+  const parent = dirname(path);
+  return (statSync(path).mode & OTHERS[use]) !== 0 && (parent === path || isForEverybody(parent, 'execute'));
+}
+
+/** Why the probe did not run, by the error of starting it or by what was said. */
+function cannotProve(around: readonly string[], error: unknown, said: string): Error {
+  const what = 'cannot make the live proof';
+  const [program = ''] = around;
+  if (errnoName(error) === 'ENOENT' && program !== '') {
+    return new MpuError({ code: 'program-missing', what, why: `${program} is not installed`, next: 'install util-linux, which has it', cause: error });
+  }
+  const needed = [[PROBE, 'read'], [process.execPath, 'execute']] as const;
+  const hidden = needed.find(([path, use]) => !isForEverybody(path, use));
+  if (around.includes('setpriv') && hidden !== undefined) {
+    return new MpuError({ code: 'probe-unreadable', what, why: `not every user may ${hidden[1]} ${hidden[0]}`, next: 'install it where every user may, e.g. below /usr', cause: error });
+  }
+  return error instanceof Error ? error : new Error(said === '' ? 'the probe said nothing' : said);
+}
+
 /**
  * Runs the probe behind a command line such as {@link newNamespace}, or right here behind none. `pidns` is the namespace file to use, if there is
- * one. Rejects with what was said when it cannot be run.
+ * one. Rejects with an Error, an MpuError where something can be done about it, when it cannot be run.
  */
 export async function prove(around: readonly string[], pidns: string | undefined): Promise<Proof> {
   const descriptor = pidns === undefined ? undefined : openSync(pidns, 'r');
@@ -67,13 +92,13 @@ export async function prove(around: readonly string[], pidns: string | undefined
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
   try {
     const line = await Promise.race([
-      failed,
+      failed.catch((error: unknown) => { throw cannotProve(around, error, ''); }),
       new Promise<string | undefined>((resolve) => {
         if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', resolve);
         void ended.then(() => { resolve(undefined); });
       }),
     ]);
-    if (line === undefined) throw new Error(lastLines({ stdout: Buffer.alloc(0), stderr }) || 'the probe said nothing');
+    if (line === undefined) throw cannotProve(around, undefined, lastLines({ stdout: Buffer.alloc(0), stderr }));
     const answer = JSON.parse(line) as ProbeAnswer;
     const truth = descendant(child.pid ?? 0, answer.pid);
     return { ...answer, inNamespace: around.length > 0, ...(truth === undefined ? {} : { truth }) };

@@ -17,6 +17,8 @@ export interface RuntimeState {
   cdi: 'yes' | 'no' | 'unknown';
   /** Why it cannot be used right now. */
   problem?: string;
+  /** What to do about that. */
+  next?: string;
 }
 
 /** A daemon that does not answer is a finding, not a reason to wait. */
@@ -29,8 +31,9 @@ const CDI_SINCE: Record<string, readonly [number, number]> = { podman: [4, 1], c
 const CDI_DIRECTORIES = ['/etc/cdi', '/var/run/cdi'];
 
 async function said(program: string, args: readonly string[]): Promise<string | undefined> {
-  if ((await findProgram(program)) === undefined) return undefined;
-  const result = await runProcess(program, args, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => undefined);
+  const path = await findProgram(program);
+  if (path === undefined) return undefined;
+  const result = await runProcess(path, args, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => undefined);
   return `${result?.stdout.toString() ?? ''}\n${result?.stderr ?? ''}`;
 }
 
@@ -47,14 +50,15 @@ async function docker(): Promise<RuntimeState | undefined> {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return { name: 'docker', cdi: 'unknown', problem: 'its daemon does not answer' };
+  if (/permission denied/i.test(text)) return { name: 'docker', cdi: 'unknown', problem: 'this user may not ask its daemon', next: 'sudo mpu doctor' };
+  return { name: 'docker', cdi: 'unknown', problem: 'its daemon does not answer', next: 'sudo systemctl start docker' };
 }
 
 async function byVersion(name: string): Promise<RuntimeState | undefined> {
   const text = await said(name, ['--version']);
   if (text === undefined) return undefined;
   const match = /(\d+)\.(\d+)[^\s,]*/.exec(text);
-  if (match === null) return { name, cdi: 'unknown', problem: 'it does not run' };
+  if (match === null) return { name, cdi: 'unknown', problem: 'it does not run', next: `${name} --version` };
   const [major, minor] = [Number(match[1]), Number(match[2])];
   const [firstMajor, firstMinor] = CDI_SINCE[name] ?? [Infinity, 0];
   const takes = major > firstMajor || (major === firstMajor && minor >= firstMinor);
@@ -91,12 +95,24 @@ async function checkRuntimes(): Promise<Finding> {
   const runtimes = await findRuntimes();
   if (runtimes.length === 0) return warn('neither docker, podman, containerd nor CRI-O is installed', 'install one of them, e.g. docker.io or podman');
   const text = runtimes.map(describeRuntime).join(', ');
-  return runtimes.every(({ problem }) => problem !== undefined) ? warn(text, 'sudo systemctl start docker') : ok(text);
+  const nexts = runtimes.flatMap(({ next }) => next ?? []);
+  if (nexts.length === 0) return ok(text);
+  return nexts.length === runtimes.length ? warn(text, nexts.join('; ')) : info(text, nexts.join('; '));
 }
 
 /** The GPU Operator puts the toolkit beside the system's programs. */
 async function hasToolkit(): Promise<boolean> {
   return (await findProgram('nvidia-ctk')) !== undefined || readRegularFile('/usr/local/nvidia/toolkit/nvidia-ctk') !== undefined;
+}
+
+/** What CDI devices there are, by the paths of their specifications: those of mpu, and NVIDIA's. */
+export function checkCdi(ours: readonly string[], nvidia: readonly string[]): Finding {
+  const gpus = nvidia.length === 0 ? 'none for GPUs' : `GPUs in ${nvidia.join(', ')}`;
+  const next = [
+    ...(nvidia.length === 0 ? ['sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml'] : []),
+    ...(ours.length === 0 ? ['sudo mpu cdi install'] : []),
+  ];
+  return info(`${ours.length === 0 ? 'none of mpu' : `mpu in ${ours.join(', ')}`}; ${gpus}`, next.length === 0 ? undefined : `for untouched images: ${next.join('; ')}`);
 }
 
 /** The checks, for hosts. */
@@ -115,11 +131,6 @@ export const RUNTIME_CHECKS: readonly Check<unknown>[] = [
     id: 'cdi',
     title: 'CDI devices',
     applies: () => true,
-    run: () => {
-      const ours = cdiSpecifications('libmpu.so');
-      const nvidia = cdiSpecifications('nvidia.com/gpu');
-      const gpus = nvidia.length === 0 ? 'none for GPUs' : `GPUs in ${nvidia.join(', ')}`;
-      return info(`${ours.length === 0 ? 'none of mpu' : `mpu in ${ours.join(', ')}`}; ${gpus}`);
-    },
+    run: () => checkCdi(cdiSpecifications('libmpu.so'), cdiSpecifications('nvidia.com/gpu')),
   },
 ];

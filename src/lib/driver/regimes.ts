@@ -37,7 +37,7 @@ export const REGIMES: readonly Regime[] = [
   {
     id: 'R4',
     drivers: '570.148, 575.57 and later',
-    wrong: 'rows repeat; other tenants appear in the utilization samples, with host PID and kernel address',
+    wrong: 'rows repeat; other tenants appear in the utilization samples, with host PID and kernel address; accounting and encoder sessions of everybody',
     tableRight: true,
   },
 ];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The manual pages: all of the command line is on them, and they are clean. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { allCommands } from '#mpu/lib/command-line/tree.js';
@@ -33,4 +34,21 @@ await t.test('every command and flag is on its page', { skip }, async (t) => {
   }
   t.match(pages.mpu, 'mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...', 'examples are as they were written');
   t.notMatch(`${pages.mpu}${pages.module}`, /\\f|\\&/, 'no roff is left');
+});
+
+await t.test('libmpu(7) says what the library does', async (t) => {
+  const page = await readFile(join(checkout, PAGES['libmpu.7']), 'utf8');
+  const [environment, nsfs, netlink] = await Promise.all(['environment.c', 'nsfs.h', 'netlink.c'].map((name) => readFile(join(checkout, 'preload', name), 'utf8')));
+  const named = (text: string | undefined, pattern: RegExp): string[] => [...(text ?? '').matchAll(pattern)].map(([, name = '']) => name);
+
+  const variables = named(environment, /"(MPU_\w+)="/g);
+  t.ok(variables.length >= 3, variables.join(', '));
+  t.same(named(page, /^\.B (MPU_\w+)$/gm), variables, 'the variables are those that it reads');
+  // Those that switch something do so by the one value that is_one() takes (test/preload/rewriting.test.ts).
+  const switches = named(environment, /is_one\(&matches\[(\w+)\]\)/g).map((name) => `MPU_${name}`);
+  t.ok(switches.length >= 2, switches.join(', '));
+  t.same(named(page, /^\.B (MPU_\w+)\nSet to 1: .*\nAny other value is as none\.$/gm), switches, 'and what switches them');
+  for (const path of [...named(nsfs, /#define MPU_NSFS_PATH "(.*)"/g), ...named(netlink, /mpu_sys_open\("(.*)"\)/g)]) {
+    t.match(page, new RegExp(`^\\.I ${path}$`, 'm'), path);
+  }
 });
