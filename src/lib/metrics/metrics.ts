@@ -5,7 +5,7 @@ import { findDriver } from '../driver/driver.js';
 import { MpuError } from '../errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../gpu/processes.js';
 import { Host } from '../module/host.js';
-import { loadedModule } from '../module/loaded.js';
+import { loadedModule, type LoadedModule } from '../module/loaded.js';
 import { pidnsState } from '../pidns-file.js';
 import { version } from '../version.js';
 import type { MetricFamily, Sample } from './exposition.js';
@@ -21,8 +21,8 @@ const counter = (name: string, help: string, value: number | undefined): MetricF
   samples: value === undefined ? [] : single(value),
 });
 
-async function moduleMetrics(): Promise<MetricFamily[]> {
-  const { owner, answer } = await loadedModule(await Host.open());
+/** What mpu.ko has counted; nothing besides whether it is loaded where it is not, or where it may not be asked. */
+export function moduleMetrics({ owner, answer }: LoadedModule): MetricFamily[] {
   const counters = answer?.counters;
   const about = answer === undefined ? [] : [{ labels: { version: answer.version, abi: String(answer.abi), interception: answer.intercept }, value: 1 }];
   return [
@@ -31,6 +31,9 @@ async function moduleMetrics(): Promise<MetricFamily[]> {
     counter('mpu_module_requests_total', 'Requests to translate that mpu.ko has answered since it was loaded.', counters?.requests),
     counter('mpu_module_pids_total', 'PIDs in those requests.', counters?.pids),
     counter('mpu_module_hidden_pids_total', 'PIDs among those that the caller may not see, or that name no process.', counters?.hidden),
+    counter('mpu_module_rewritten_total', 'Answers of the driver that interception has put right.', counters?.rewritten),
+    counter('mpu_module_untouched_total', 'Answers with PIDs that interception has left as they were.', counters?.untouched),
+    gauge('mpu_module_calls_in_flight', 'Calls to the driver that interception is looking after now.', counters === undefined ? [] : single(counters.inFlight)),
   ];
 }
 
@@ -99,7 +102,7 @@ export async function collectMetrics(onProblem: (error: MpuError) => void): Prom
   return [
     gauge('mpu_build_info', 'This mpu.', [{ labels: { version }, value: 1 }]),
     await driverMetrics(),
-    ...(await moduleMetrics()),
+    ...moduleMetrics(await loadedModule(await Host.open())),
     gauge('mpu_namespace_file_ready', "Whether the host's PID namespace file is where containers are given it from.", single(pidnsState(pidnsPath()) === 'host' ? 1 : 0)),
     ...gpuMetrics(found),
   ];

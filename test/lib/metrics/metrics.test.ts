@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Prometheus' format, read by its own parser, and the server. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import { CONTENT_TYPE, formatMetrics } from '#mpu/lib/metrics/exposition.js';
+import { moduleMetrics } from '#mpu/lib/metrics/metrics.js';
 import { parseListenAddress, serveMetrics } from '#mpu/lib/metrics/server.js';
-import { mpu } from '../mpu.js';
+import { checkout, mpu } from '../mpu.js';
 import { parsePrometheus } from '../../operator/prometheus.js';
 
 const NASTY = 'a "quoted" \\ back\\nslash\nand a line {x="y"} ü';
@@ -22,6 +25,26 @@ await t.test('the format', async (t) => {
   t.notMatch(text, /mpu_none/);
   t.ok(text.endsWith('\n'));
   await t.rejects(parsePrometheus('mpu_one{name="x} 1\n'), /not Prometheus' text format/, 'the parser is strict');
+});
+
+await t.test('every counter of mpu.ko', async (t) => {
+  const counters = { requests: 1, pids: 22, hidden: 333, rewritten: 4444, untouched: 55555, inFlight: 666666 };
+  const answer = { version: '1.2.3', abi: 1, features: ['translate', 'intercept'], maxPids: 4096, intercept: 'on' as const, generation: '7', counters };
+  const values = async (loaded: Parameters<typeof moduleMetrics>[0]): Promise<object> =>
+    Object.fromEntries((await parsePrometheus(formatMetrics(moduleMetrics(loaded)))).map(({ name, type, value }) => [name, `${type} ${value}`]));
+  t.same(await values({ owner: 'mpu', version: '1.2.3', answer }), {
+    mpu_module_loaded: 'gauge 1',
+    mpu_module_info: 'gauge 1',
+    mpu_module_requests_total: 'counter 1',
+    mpu_module_pids_total: 'counter 22',
+    mpu_module_hidden_pids_total: 'counter 333',
+    mpu_module_rewritten_total: 'counter 4444',
+    mpu_module_untouched_total: 'counter 55555',
+    mpu_module_calls_in_flight: 'gauge 666666',
+  });
+  t.same(await values({ owner: 'none' }), { mpu_module_loaded: 'gauge 0' }, 'none of a module that is not loaded');
+  const page = await readFile(join(checkout, 'docs/doctor.md'), 'utf8');
+  for (const { name } of moduleMetrics({ owner: 'mpu', answer })) t.match(page, `\`${name}\``, `${name} is documented`);
 });
 
 await t.test('addresses', (t) => {
