@@ -2,7 +2,7 @@
 /** What mpu measures: the module's counters, and what each container uses of each GPU. */
 import { pidnsPath } from '../containers/processes.js';
 import { findDriver } from '../driver/driver.js';
-import { MpuError } from '../errors.js';
+import { MpuError, throwIfInterrupted } from '../errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../gpu/processes.js';
 import { Host } from '../module/host.js';
 import { loadedModule, type LoadedModule } from '../module/loaded.js';
@@ -55,13 +55,12 @@ function containerLabels({ container }: GpuProcess): Record<string, string> {
 }
 
 /** Sums over the processes of each container on each GPU; processes of which the value is not known do not count. */
-function perContainer({ gpus, processes }: GpuProcesses, valueOf: (process: GpuProcess) => number | null): Sample[] {
+function perContainer({ processes }: GpuProcesses, valueOf: (process: GpuProcess) => number | null): Sample[] {
   const sums = new Map<string, Sample>();
   for (const each of processes) {
     const value = valueOf(each);
     if (value === null) continue;
-    const uuid = gpus.find(({ index }) => index === each.gpu)?.uuid ?? '';
-    const labels = { gpu: String(each.gpu ?? ''), uuid, ...containerLabels(each) };
+    const labels = { gpu: String(each.gpu ?? ''), uuid: each.uuid, ...containerLabels(each) };
     const key = JSON.stringify(labels);
     sums.set(key, { labels, value: (sums.get(key)?.value ?? 0) + value });
   }
@@ -91,10 +90,11 @@ function gpuMetrics(found: GpuProcesses | undefined): MetricFamily[] {
 
 /**
  * All metrics at this moment. A machine whose GPUs cannot be asked has mpu_gpu_up 0; `onProblem` is told why. Throws an
- * MpuError for what is no matter of the machine.
+ * MpuError (interrupted) once the signal has fired.
  */
-export async function collectMetrics(onProblem: (error: MpuError) => void): Promise<MetricFamily[]> {
-  const found = await findGpuProcesses().catch((error: unknown) => {
+export async function collectMetrics(onProblem: (error: MpuError) => void, signal?: AbortSignal): Promise<MetricFamily[]> {
+  const found = await findGpuProcesses({ signal }).catch((error: unknown) => {
+    throwIfInterrupted(signal);
     if (!(error instanceof MpuError)) throw error;
     onProblem(error);
     return undefined;
