@@ -40,6 +40,9 @@ export interface Said {
   err: string;
 }
 
+/** Lines of a paragraph become one, for commander breaks it where the terminal ends; indented ones stay. */
+const joinLines = (text: string): string => text.replace(/(\S)\n(?=\S)/g, '$1 ');
+
 /** The whole command line. Parsing throws commander's errors and the MpuErrors of the commands. */
 export function createProgram(run: Run, said: Said): Command {
   const program = new Command('mpu')
@@ -48,7 +51,7 @@ export function createProgram(run: Run, said: Said): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .addOption(new Option('--json', 'print one JSON document instead of text').env('MPU_JSON'))
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, commandDescription: (command) => joinLines(command.description()) })
     .configureOutput({
       writeOut: (text) => (said.out += text),
       writeErr: (text) => (said.err += text),

@@ -11,7 +11,8 @@ const DESCRIPTION = `Print, or serve, metrics in Prometheus' text format.
 
 What mpu.ko has translated, and GPU memory, processes and utilization of each
 container. With --listen it answers at /metrics until it is interrupted; there is no
-authentication, so listen where only Prometheus gets.`;
+authentication, so listen where only Prometheus gets. With --json it prints one
+document with the url when it can be asked.`;
 
 const EXAMPLES = `
 Names of containers, and counters of mpu.ko, need root and the host.
@@ -42,15 +43,18 @@ export const registerMetrics: RegisterCommand = (program, run) => {
         told = why;
       };
       if (listen === undefined) {
-        const families = await collectMetrics(onProblem);
+        const families = await collectMetrics(onProblem, signal);
         output.result(formatMetrics(families), { families });
         return;
       }
       await serveMetrics({
         address: listen,
-        collect: async () => formatMetrics(await collectMetrics(onProblem)),
+        collect: async () => formatMetrics(await collectMetrics(onProblem, signal)),
         signal,
-        onListening: (url) => { output.note(`listening at ${url}`); },
+        onListening: (url) => {
+          if (output.json) output.result('', { url });
+          else output.note(`listening at ${url}`);
+        },
       });
     });
 };

@@ -10,7 +10,10 @@ import type { RegisterCommand, Run } from './command.js';
 const DESCRIPTION = `List the GPU processes of this host, and the container that each is in.
 
 Inside a container it lists that container's own. Containers are those of docker,
-podman, containerd and Kubernetes; their names need root.`;
+podman, containerd and Kubernetes; their names need root.
+
+With --watch it goes on until it is interrupted; with --json, too, it then prints one
+document a line.`;
 
 const EXAMPLES = `
 Columns: HOST PID is the number on the host, PID the one in the container. MIB is GPU
@@ -24,6 +27,7 @@ Examples:
   mpu ps --watch 5
   mpu ps --container web
   mpu ps --json | jq '.processes[] | {hostPid, memory}'
+  mpu ps --watch --json | jq --unbuffered -c '[.processes[].memory]'
 
 Exit codes: 0 done, also when no process uses a GPU; 1 no such container; 2 usage;
 3 no driver, no GPU, or a container that cannot tell its own processes.
@@ -50,8 +54,8 @@ const COLUMNS: readonly Column[] = [
   { heading: 'COMMAND' },
 ];
 
-function row({ gpu, hostPid, containerPid, container, user, type, memory, utilization, command }: GpuProcess): string[] {
-  const cells = [gpu, hostPid, containerPid, container?.label ?? null, user, type, memory, utilization.sm, utilization.memory, command];
+function row({ gpu, uuid, hostPid, containerPid, container, user, type, memory, utilization, command }: GpuProcess): string[] {
+  const cells = [gpu ?? uuid, hostPid, containerPid, container?.label ?? null, user, type, memory, utilization.sm, utilization.memory, command];
   return cells.map((cell) => (cell === null ? '-' : String(cell)));
 }
 
@@ -75,8 +79,12 @@ function intervalOf(watch: string | true): number {
 
 async function watch(seconds: number, container: string | undefined, { output, signal }: Run): Promise<void> {
   for (;;) {
-    const found = await findGpuProcesses(container);
-    if (signal.aborted) return;
+    const found = await findGpuProcesses({ selector: container, signal }).catch((error: unknown) => {
+      // To be interrupted is how it ends.
+      if (signal.aborted) return undefined;
+      throw error;
+    });
+    if (found === undefined || signal.aborted) return;
     const clear = process.stdout.isTTY && !output.json ? CLEAR_SCREEN : '';
     output.result(`${clear}${describe(found)}\n`, found);
     await sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
@@ -94,10 +102,11 @@ export const registerPs: RegisterCommand = (program, run) => {
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {
       if (flags.watch !== undefined) {
+        run.output.stream();
         await watch(intervalOf(flags.watch), flags.container, run);
         return;
       }
-      const found = await findGpuProcesses(flags.container);
+      const found = await findGpuProcesses({ selector: flags.container, signal: run.signal });
       run.output.result(describe(found), found);
     });
 };

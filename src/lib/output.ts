@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What a command prints: the result on stdout, everything else on stderr, or one JSON document. */
+/** What a command prints: the result on stdout, everything else on stderr, or one JSON document, or one a line. */
 import type { MpuError } from './errors.js';
 
 /** Version of the JSON documents; it grows when a field changes its meaning or goes away. */
@@ -43,6 +43,7 @@ export class Output {
   readonly #stderr: OutputStream;
   readonly #env: NodeJS.ProcessEnv;
   #progressShown = false;
+  #indent: number | undefined = 2;
 
   constructor(options: OutputOptions) {
     this.json = options.json;
@@ -55,6 +56,11 @@ export class Output {
   /** The text in a style, for stdout; unchanged where stdout takes no colour. */
   style(style: Style, text: string): string {
     return this.#styled(this.#stdout, style, text);
+  }
+
+  /** From now on each JSON document is one line, for a command that prints results until it is interrupted. */
+  stream(): void {
+    this.#indent = undefined;
   }
 
   /** The result: `text` for a person, or `fields` in the one JSON document. */
@@ -91,7 +97,7 @@ export class Output {
 
   #document(fields: object): void {
     const document = { schemaVersion: SCHEMA_VERSION, command: this.#command, ...fields };
-    this.#stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    this.#stdout.write(`${JSON.stringify(document, undefined, this.#indent)}\n`);
   }
 
   #styled(stream: OutputStream, style: Style, text: string): string {

@@ -8,6 +8,8 @@ export interface ProcessResult {
   status: number;
   stdout: Buffer;
   stderr: string;
+  /** PID of a program that was left to itself, because nothing ended it. */
+  left?: number;
 }
 
 /** How to run a program. */
@@ -19,6 +21,11 @@ export interface ProcessOptions {
   env?: NodeJS.ProcessEnv;
   /** Ends the program and all it started when it fires; the result is then that of a killed program. */
   signal?: AbortSignal | undefined;
+  /**
+   * How many milliseconds it may take to end after the signal; then it is killed, and left to itself where that does not
+   * end it either, as in a call of a driver that does not return. Default: for as long as it takes.
+   */
+  patience?: number;
 }
 
 /** Programs that run now, by what ends them. */
@@ -31,6 +38,9 @@ process.on('exit', () => {
 
 const DEFAULT_MAX_OUTPUT = 16 * 1024 * 1024;
 const MAX_STDERR = 64 * 1024;
+
+/** How long a killed program may take to be gone. */
+const KILLED_MS = 250;
 
 /**
  * Runs a program, without a shell, and waits for its end. It runs in a session of its own, so that
@@ -47,8 +57,24 @@ export async function runProcess(
   return new Promise((resolve, reject) => {
     const env = options.env ?? process.env;
     const child = spawn(file, args, { detached: true, env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const send = (name: NodeJS.Signals): void => {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, name);
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const leave = (): void => {
+      // Nothing of it holds this program any more, nor what it started and what still has its pipes.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+      child.unref();
+      const ended = child.exitCode !== null || child.signalCode !== null;
+      resolve({ status: -1, stdout: Buffer.concat(chunks), stderr, ...(ended || child.pid === undefined ? {} : { left: child.pid }) });
+    };
     const stop = (): void => {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGTERM');
+      send('SIGTERM');
+      if (options.patience === undefined) return;
+      timer = setTimeout(() => {
+        send('SIGKILL');
+        timer = setTimeout(leave, KILLED_MS);
+      }, options.patience);
     };
     running.add(stop);
     if (options.signal?.aborted === true) child.on('spawn', stop);
@@ -72,6 +98,7 @@ export async function runProcess(
     });
     child.on('close', (status) => {
       running.delete(stop);
+      clearTimeout(timer);
       options.signal?.removeEventListener('abort', stop);
       if (size > limit) reject(new RangeError(`${file} ${args[0] ?? ''} wrote more than ${limit} bytes`));
       else resolve({ status: status ?? -1, stdout: Buffer.concat(chunks), stderr });

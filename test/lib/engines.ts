@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Container engines with a store of their own, so that tests never touch the user's. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { access, constants, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -9,7 +9,7 @@ import { check, run } from './mpu.js';
 
 /** An engine that is ready. */
 export interface TestEngine {
-  name: 'docker' | 'podman';
+  name: 'docker' | 'podman' | 'ctr';
   /** Environment in which the engine's own command, and mpu, use this engine's store. */
   env: NodeJS.ProcessEnv;
   /** Empty directory that goes away with the engine. */
@@ -84,44 +84,77 @@ export async function startPodman(): Promise<TestEngine> {
   };
 }
 
-async function waitForDocker(env: NodeJS.ProcessEnv, daemon: ChildProcess, log: string): Promise<void> {
+/** A program that runs until it is told to end. */
+export interface Daemon {
+  hasEnded(): boolean;
+  /** Asks it to end and waits until it has. */
+  end(): Promise<void>;
+}
+
+/** Starts a daemon; what it says goes to a file. */
+export type StartDaemon = (argv: readonly string[], log: string) => Promise<Daemon>;
+
+const startChild: StartDaemon = (argv, log) => {
+  const child = spawn('sh', ['-c', 'exec "$@" >"$0" 2>&1', log, ...argv], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  const end = async (): Promise<void> => {
+    child.kill();
+    await ended;
+  };
+  return Promise.resolve({ hasEnded: () => child.exitCode !== null, end });
+};
+
+/** Waits for a daemon until a command of its client works, and rejects with what the daemon said when it does not start. */
+async function waitFor(daemon: Daemon, log: string, client: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const [program = '', ...args] = client;
   for (let attempt = 0; attempt < 100; attempt++) {
-    if ((await run('docker', ['version'], { env })).status === 0) return;
-    if (daemon.exitCode !== null) break;
+    if ((await run(program, args, { env })).status === 0) return;
+    if (daemon.hasEnded()) break;
     await sleep(100);
   }
-  daemon.kill();
-  throw new Error(`dockerd does not start: ${(await readFile(log, 'utf8')).slice(-2000)}`);
+  throw new Error(`${program}'s daemon does not start: ${(await readFile(log, 'utf8')).slice(-2000)}`);
 }
 
 /**
  * A docker daemon with its images in a new directory. It gets a network namespace of its own, because
  * two daemons in one disturb each other; containers need `--network none`. Needs root.
  */
-export async function startDocker(): Promise<TestEngine> {
+export async function startDocker(start: StartDaemon = startChild): Promise<TestEngine> {
   const directory = await mkdtemp(join(tmpdir(), 'mpu-docker-'));
   const socket = `unix://${directory}/docker.sock`;
-  const log = join(directory, 'log');
   const flags = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
   const places = ['--data-root', `${directory}/data`, '--exec-root', `${directory}/exec`, '--pidfile', `${directory}/pid`];
-  await writeFile(log, '');
-  const daemon = spawn('sh', ['-c', 'exec unshare --net dockerd "$@" >"$0" 2>&1', log, ...flags, ...places, '-H', socket], {
-    stdio: 'ignore',
-  });
-  const ended = new Promise((resolve) => daemon.on('exit', resolve));
   const env = { ...process.env, DOCKER_HOST: socket };
+  const argv = ['unshare', '--net', 'dockerd', ...flags, ...places, '-H', socket];
+  const stop = await startEngine(start, directory, argv, ['docker', 'version'], env);
+  return { name: 'docker', env, directory, check: (...args) => check('docker', args, { env }), stop };
+}
+
+/** containerd alone, in a new directory, and its own command `ctr`. Needs root. */
+export async function startContainerd(start: StartDaemon = startChild): Promise<TestEngine> {
+  const directory = await mkdtemp(join(tmpdir(), 'mpu-containerd-'));
+  const [config, socket] = [join(directory, 'config.toml'), join(directory, 'socket')];
+  await writeFile(config, 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
+  const env = { ...process.env, CONTAINERD_ADDRESS: socket };
+  const argv = ['containerd', '--config', config, '--root', join(directory, 'root'), '--state', join(directory, 'state'), '--address', socket];
+  const stop = await startEngine(start, directory, argv, ['ctr', 'version'], env);
+  return { name: 'ctr', env, directory, check: (...args) => check('ctr', args, { env }), stop };
+}
+
+/** Starts a daemon in its directory and waits until its client gets an answer; gives what ends both. */
+async function startEngine(start: StartDaemon, directory: string, argv: readonly string[], client: readonly string[], env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
+  const log = join(directory, 'log');
+  await writeFile(log, '');
+  const daemon = await start(argv, log);
   const stop = async (): Promise<void> => {
-    daemon.kill();
-    await ended;
+    await daemon.end();
     await removeTree(directory);
   };
-  try {
-    await waitForDocker(env, daemon, log);
-  } catch (error) {
+  await waitFor(daemon, log, client, env).catch(async (error: unknown) => {
     await stop();
     throw error;
-  }
-  return { name: 'docker', env, directory, check: (...args) => check('docker', args, { env }), stop };
+  });
+  return stop;
 }
 
 /** The environment in which some docker command in PATH builds with (`1`) or without (`0`) BuildKit. */

@@ -47,6 +47,19 @@ await t.test('JSON: one document, for results and for errors', (t) => {
   t.end();
 });
 
+await t.test('a stream of JSON: one document a line', (t) => {
+  const { output, stdout } = record(true, false);
+  output.stream();
+  output.result('1', { at: 1 });
+  output.result('2', { at: 2 });
+  output.error(error);
+  const lines = stdout.text.split('\n');
+  t.equal(lines.pop(), '', 'the last one ends, too');
+  t.match(lines.map((line) => JSON.parse(line) as object), [{ schemaVersion: 1, command: 'test', ok: true, at: 1 }, { at: 2 }, { ok: false, error: { code: 'broken' } }]);
+  t.equal(lines.length, 3);
+  t.end();
+});
+
 await t.test('progress on a terminal leaves nothing behind', (t) => {
   const { output, stderr } = record(false, true);
   output.progress('working');

@@ -96,7 +96,10 @@ try {
   neighbour.kill('SIGKILL');
   const { collectMetrics } = await import('/mpu/dist/lib/metrics/metrics.js');
   const families = await collectMetrics(() => undefined);
-  check('metrics', families.some(({ name, samples }) => name === 'mpu_module_requests_total' && samples[0].value > 0), families);
+  const counted = (await queryModule()).counters;
+  const metric = (name) => families.find((family) => family.name === 'mpu_module_' + name)?.samples[0]?.value;
+  check('metrics', metric('loaded') === 1 && metric('requests_total') === counted.requests && counted.requests > 0 && metric('pids_total') === counted.pids && metric('hidden_pids_total') === counted.hidden
+    && metric('rewritten_total') === counted.rewritten && metric('untouched_total') === counted.untouched && metric('calls_in_flight') === counted.inFlight, { families, counted });
   expect('unload', mpu(['unload']), (a) => a.ok && a.outcome === 'unloaded');
   expect('interception without the module', mpu(['intercept']), (a) => a.status === 1 && a.error.code === 'not-loaded');
   expect('status after', mpu(['status']), (a) => a.loaded.owner === 'none');

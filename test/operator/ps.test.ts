@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu ps`, `mpu translate`, `mpu status` and `mpu metrics` on a host with containers, compared with /proc. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { translate } from '#mpu/lib/translator.js';
+import { LIBMPU } from '../clients/harness.js';
 import { fetchReleases } from '../clients/releases.js';
-import { mpu, type Ended } from '../lib/mpu.js';
+import { checkout, mpu, type Ended } from '../lib/mpu.js';
 import { matchesGolden } from './golden.js';
 import { parsePrometheus } from './prometheus.js';
 import { BARE, CLI, IMAGE, Machine, noContainers, WEB, World, type Numbers } from './world.js';
@@ -75,6 +77,23 @@ function ownContainers(_: string, title: string, list: string): string {
   return `${title}: ${own.join(', ').replaceAll(`-${process.pid}`, '')}`;
 }
 
+/** Metrics without what differs from run to run; samples of a metric come in the order of their labels. */
+function anonymousMetrics(text: string): string {
+  const lines = text
+    .replaceAll(`-${process.pid}`, '')
+    .replace(/version="[^"]*"/g, 'version="VERSION"')
+    .replace(/[0-9a-f]{64}/g, 'ID')
+    .replace(/pidns:\d+/g, 'pidns:N')
+    .replace(/^(mpu_container_gpu_sm_utilization_ratio\{.*\}) .*$/gm, '$1 RATIO')
+    .split('\n');
+  const families: string[][] = [];
+  for (const line of lines) {
+    if (line.startsWith('# HELP')) families.push([]);
+    families.at(-1)?.push(line);
+  }
+  return families.map(([help = '', type = '', ...samples]) => [help, type, ...samples.filter((line) => line !== '').sort(), ''].join('\n')).join('');
+}
+
 async function checkHost(t: Test, world: World, people: People, regime: string): Promise<void> {
   const found = parse(await world.mpu(['ps', '--json']));
   t.match(found, { schemaVersion: 1, ok: true, onHost: true, gpus: [{ index: 0, name: 'Simulated H100', memoryTotal: 81920 }, { index: 1 }] });
@@ -117,6 +136,30 @@ kill -INT $pid; wait $pid`);
         t.equal(status, 0, 'an interrupt ends it well');
         t.equal(stdout, '', stderr);
         t.match(await world.mpu(['ps', '--watch', 'soon']), { status: 2, stderr: /no number of seconds/ });
+        const stream = await world.shell(`
+"${process.execPath}" "${CLI}" ps --watch 0.2 --container ${WEB} --json >stream & pid=$!
+until [ "$(wc -l <stream)" -ge 3 ]; do kill -0 $pid || exit 9; sleep 0.05; done
+kill -INT $pid; wait $pid && cat stream`);
+        const documents = stream.stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Document);
+        t.ok(documents.length >= 3, `one document a line: ${documents.length}`);
+        for (const document of documents) t.match(document, { schemaVersion: 1, command: 'ps', ok: true, processes: [{ gpu: 0 }, { gpu: 1 }] });
+        for (const [args, code] of [[['--watch', '--container', 'nobody'], 'no-such-container'], [['--watch', 'soon'], 'usage']] as const) {
+          const failed = await world.mpu(['ps', ...args, '--json']);
+          t.equal(failed.stdout.trimEnd().split('\n').length, 1, 'an error is one line, too');
+          t.match(parse(failed), { ok: false, error: { code } });
+        }
+      });
+
+      await t.test('variables in the place of flags', async (t) => {
+        const chosen = parse(await world.mpu(['ps', '--json'], `env MPU_CONTAINER=${WEB} MPU_WATCH=`));
+        t.same(chosen.processes.map(({ hostPid }) => hostPid).sort(), [people.train.host, people.serve.host].sort(), 'MPU_CONTAINER');
+        t.equal(parse(await world.mpu(['ps', '--json'], 'env MPU_CONTAINER=')).processes.length, 5, 'an empty one is none');
+        const translated = await world.mpu(['translate', String(people.train.inside)], `env MPU_TO_HOST=1 MPU_IN=${WEB}`);
+        t.match(translated, { status: 0, stdout: `${people.train.host}\n` }, 'MPU_TO_HOST, MPU_IN');
+        t.match(await world.mpu(['translate', String(people.train.host)], `env MPU_TO_CONTAINER=yes MPU_TO_HOST=0 MPU_IN=`), { status: 0, stdout: `${people.train.inside}\n` });
+        t.match(await world.mpu(['ps'], 'env MPU_WATCH=soon'), { status: 2, stderr: /no number of seconds/ }, 'MPU_WATCH');
+        t.match(await world.mpu(['metrics'], 'env MPU_LISTEN=nowhere'), { status: 2, stderr: /no ADDRESS:PORT/ }, 'MPU_LISTEN');
+        t.match(await world.mpu(['demo'], 'env MPU_REGIME=R9'), { status: 2, stderr: /MPU_REGIME|R9/ }, 'MPU_REGIME');
       });
 
       await t.test('translate', async (t) => {
@@ -143,6 +186,11 @@ kill -INT $pid; wait $pid`);
         t.match(await world.mpu(['translate', '1', '--to-host'], 'MPU_TO_CONTAINER=1 MPU_IN=nobody'), { status: 1, stderr: /nobody/ }, 'a flag wins over the variable of the other');
         t.match(await world.mpu(['translate', String(people.train.host), '--to-container'], 'MPU_TO_HOST=1'), { status: 0, stdout: `${people.train.inside}\n` });
         t.match(await world.mpu(['translate', '1'], 'MPU_TO_HOST=1 MPU_TO_CONTAINER=1'), { status: 2 }, 'two variables contradict each other');
+        const some = ['translate', '1', String(people.train.inside), '4000000', '--to-host', '--in', WEB];
+        const [text, json] = [await world.mpu(some), await world.mpu([...some, '--json'])];
+        const anonymous = (said: string): string =>
+          said.replaceAll(`-${process.pid}`, '').replace(new RegExp(`\\b${people.train.host}\\b`, 'g'), 'TRAIN').replace(new RegExp(`\\b${init}\\b`, 'g'), 'INIT').replace(new RegExp(`\\b${people.train.inside}\\b`, 'g'), 'N');
+        matchesGolden(t, 'translate', anonymous(`${text.stdout}${text.stderr}${json.stdout}`));
         t.match(await world.mpu(['translate', '1', '--to-host']), { status: 2, stderr: /--in CONTAINER/ });
         t.match(await world.mpu(['translate', '1', '--to-host', '--to-container']), { status: 2 });
         t.match(await world.mpu(['translate', '1']), { status: 2, stderr: /direction/ });
@@ -162,6 +210,7 @@ kill -INT $pid; wait $pid`);
       await t.test('metrics', async (t) => {
         const { stdout, stderr, status } = await world.mpu(['metrics']);
         t.match({ status, stderr }, { status: 0, stderr: '' });
+        matchesGolden(t, 'metrics', anonymousMetrics(stdout));
         const metrics = await parsePrometheus(stdout);
         const value = (name: string, labels: Record<string, string> = {}): number | undefined =>
           metrics.find((sample) => sample.name === name && Object.entries(labels).every(([label, text]) => sample.labels[label] === text))?.value;
@@ -205,6 +254,23 @@ kill -INT $pid; wait $pid`);
     t.match(await world.mpu(['status'], enter), { status: 0, stdout: /in a container/ });
     const blind = await world.mpu(['ps'], `${enter} env MPU_PIDNS=/nonexistent`);
     t.match(blind, { status: 3, stdout: '', stderr: /cannot tell which GPU processes are this container's own[^]*next: mpu doctor/ });
+
+    // As a package that was built without the library.
+    const copy = t.testdir();
+    for (const part of ['dist', 'package.json', 'build/native']) await cp(join(checkout, part), join(copy, part), { recursive: true });
+    await symlink(join(checkout, 'node_modules'), join(copy, 'node_modules'));
+    const unfiltered = await world.shell(`${enter} "${process.execPath}" "${copy}/dist/cli.js" ps --json`);
+    t.equal(unfiltered.status, 3, 'without libmpu.so it does not ask nvidia-smi');
+    t.match(parse(unfiltered), { ok: false, error: { code: 'no-translator', why: /no libmpu\.so/ } });
+
+    const bin = join(copy, 'bin');
+    mkdirSync(bin);
+    const lines = [inside.process.at(-1) ?? 0, 4000000].map((pid) => `echo "GPU-0, ${pid}, 5"`).join('; ');
+    writeFileSync(join(bin, 'nvidia-smi'), `#!/bin/sh\necho "$LD_PRELOAD" >${copy}/loaded\ncase $1 in\n--query-gpu*) echo "0, GPU-0, 1, 1, NVIDIA H100" ;;\n--query-c*) ${lines} ;;\nesac\n`, { mode: 0o755 });
+    const few = parse(await world.mpu(['ps', '--json'], `${enter} env PATH=${bin}:$PATH LD_PRELOAD=${LIBMPU}`));
+    t.match(few.processes, [{ hostPid: inside.global, containerPid: inside.process.at(-1) }]);
+    t.equal(few.processes.length, 1, 'a PID that the kernel does not know is nobody');
+    t.equal(readFileSync(join(copy, 'loaded'), 'utf8'), `${join(checkout, 'build/preload/x86_64/libmpu.so')} ${LIBMPU}\n`, 'what was to be loaded still is');
   });
 
   await t.test('a container with the PIDs of the host', async (t) => {

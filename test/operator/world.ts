@@ -145,10 +145,9 @@ export class World {
     return Number(stdout);
   }
 
-  /** The numbers of a program in a PID namespace, by /proc, once it runs there. */
+  /** See {@link numbersOf}. */
   async numbers(init: number, name: string): Promise<Numbers> {
-    const namespace = readlinkSync(`/proc/${init}/ns/pid`);
-    return eventually(name, () => processesOf(namespace).find((each) => each.name === name));
+    return numbersOf(init, name);
   }
 
   /** Starts the processes of the table above and waits until they use their GPU. */
@@ -199,6 +198,12 @@ function allProcesses(): Found[] {
     }
   }
   return found;
+}
+
+/** The numbers of a program in the PID namespace of a process, by /proc, once it runs there. */
+export async function numbersOf(init: number, name: string): Promise<Numbers> {
+  const namespace = readlinkSync(`/proc/${init}/ns/pid`);
+  return eventually(name, () => processesOf(namespace).find((each) => each.name === name));
 }
 
 const running = (path: string): Promise<Found> => eventually(path, () => allProcesses().find((each) => each.path === path));

@@ -3,7 +3,7 @@
 import { ExitCode, MpuError } from '../errors.js';
 import { parseCgroup, type CgroupIdentity, type Runtime } from './cgroup.js';
 import { dockerNames, namesByParent, splitName, type ContainerNames, type Pod } from './names.js';
-import { listProcesses, type Process } from './processes.js';
+import { listProcesses, startTime, type Process } from './processes.js';
 
 /** A running container. */
 export interface Container {
@@ -50,11 +50,19 @@ function groupProcesses(processes: readonly Process[]): Group[] {
   return [...groups.values()];
 }
 
-/** The first process: PID 1 of the outermost namespace, or where that is shared with the host the oldest one. */
-function firstProcess(processes: readonly Process[]): Process | undefined {
+/**
+ * The first process: PID 1 of the outermost namespace, or where that is shared with the host the oldest one that something
+ * outside has started; numbers do not tell which that is, for they begin anew after the largest.
+ */
+export function firstProcess(processes: readonly Process[], startOf: (pid: number) => number = startTime): Process | undefined {
   const level = Math.min(...processes.map(({ numbers }) => numbers.length));
   const outer = processes.filter(({ numbers }) => numbers.length === level);
-  return outer.find(({ numbers }) => level > 1 && numbers.at(-1) === 1) ?? outer[0];
+  const first = outer.find(({ numbers }) => level > 1 && numbers.at(-1) === 1);
+  if (first !== undefined) return first;
+  const pids = new Set(outer.map(({ pid }) => pid));
+  const fromOutside = outer.filter(({ parent }) => !pids.has(parent));
+  const starts = new Map(fromOutside.map(({ pid }) => [pid, startOf(pid)]));
+  return fromOutside.sort((a, b) => (starts.get(a.pid) ?? 0) - (starts.get(b.pid) ?? 0))[0] ?? outer[0];
 }
 
 function labelOf(key: string, { name, pod }: Pick<ContainerNames, 'name' | 'pod'>): string {
@@ -105,14 +113,21 @@ function selectorError(selector: string, code: string, why: string, next: string
   return new MpuError({ code, what: `cannot tell which container ${selector} is`, why, next, exitCode });
 }
 
+function ambiguous(selector: string, candidates: readonly Container[]): MpuError {
+  const list = candidates.map(({ label, init }) => `${label} (PID ${init})`).join(', ');
+  return selectorError(selector, 'ambiguous-container', `it may be any of ${list}`, 'give the full name or id, or the PID of another process in it');
+}
+
 /**
  * The containers that a person means: by name, id or its first digits, `POD`, `NAMESPACE/POD`,
- * `NAMESPACE/POD/CONTAINER`, or the host PID of one of its processes. Throws an MpuError (no-such-container) for none.
+ * `NAMESPACE/POD/CONTAINER`, or the host PID of one of its processes. Throws an MpuError: no-such-container for none,
+ * ambiguous-container for a PID that is also another's name or the start of its id.
  */
 export function selectContainers(containers: readonly Container[], selector: string): Container[] {
   const named = containers.filter((container) => matches(container, selector));
-  if (named.length > 0) return named;
   const byPid = /^\d+$/.test(selector) ? containersByPid(containers).get(Number(selector)) : undefined;
+  if (byPid !== undefined && named.some((container) => container !== byPid)) throw ambiguous(selector, [...new Set([...named, byPid])]);
+  if (named.length > 0) return named;
   if (byPid !== undefined) return [byPid];
   const known = containers.map(({ label }) => label).sort();
   const why = known.length === 0 ? 'no container runs here' : `no running container has that name, id or process; there are: ${known.join(', ')}`;
@@ -122,8 +137,8 @@ export function selectContainers(containers: readonly Container[], selector: str
 
 /** The one container that a person means. Throws an MpuError for none and for several. */
 export function selectContainer(containers: readonly Container[], selector: string): Container {
-  const [container, ...others] = selectContainers(containers, selector);
+  const found = selectContainers(containers, selector);
+  const [container, ...others] = found;
   if (container !== undefined && others.length === 0) return container;
-  const candidates = [container, ...others].map((each) => `${each?.label ?? ''} (PID ${each?.init ?? ''})`).join(', ');
-  throw selectorError(selector, 'ambiguous-container', `it may be any of ${candidates}`, 'give the full name, or the PID of a process in it');
+  throw ambiguous(selector, found);
 }

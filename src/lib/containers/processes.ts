@@ -94,6 +94,13 @@ export function readProcess(pid: number): Process | undefined {
   };
 }
 
+/** When a process was started, in clock ticks since the system was; 0 once it has ended. */
+export function startTime(pid: number): number {
+  // After the program's name, which may have anything in it, comes the third field; this is the 22nd (proc(5)).
+  const [, fields = ''] = /^.*\)([^)]*)$/s.exec(readProc(pid, 'stat')) ?? [];
+  return Number(fields.trim().split(' ')[19] ?? 0);
+}
+
 /** Every process that is visible from here. */
 export function listProcesses(): Process[] {
   return readdirSync('/proc')

@@ -10,7 +10,7 @@ import { findProgram } from '../module/program.js';
 import { nativeLibrary } from '../native-library.js';
 import { runProcess } from '../run-process.js';
 import { translate } from '../translator.js';
-import { findNvidiaSmi, queryGpus, queryProcesses, type Gpu, type GpuUse, type Utilization } from './nvidia-smi.js';
+import { findNvidiaSmi, queryGpus, queryProcesses, type Gpu, type GpuUse, type NvidiaSmi, type Utilization } from './nvidia-smi.js';
 
 /** The container of a process, as it is reported. */
 export interface ContainerOfProcess {
@@ -23,8 +23,10 @@ export interface ContainerOfProcess {
 
 /** A process that uses a GPU. */
 export interface GpuProcess {
-  /** Index of the GPU; null for one that nvidia-smi does not list. */
+  /** Index of the GPU; null for one that nvidia-smi does not list, as a part of one by MIG. */
   gpu: number | null;
+  /** Of the GPU or the part of one. */
+  uuid: string;
   hostPid: number;
   /** Its number in its container; null for processes of the host and those that share its PID namespace. */
   containerPid: number | null;
@@ -49,12 +51,15 @@ export interface GpuProcesses {
   processes: GpuProcess[];
 }
 
+/** A name service that does not answer must not hold up a list of processes. */
+const NAMES_MS = 3000;
+
 /** Names of users by number, as the system's name service has them. */
 async function userNames(uids: readonly number[]): Promise<Map<number, string>> {
   const names = new Map<number, string>();
   const getent = await findProgram('getent');
   if (uids.length === 0 || getent === undefined) return names;
-  const { stdout } = await runProcess(getent, ['passwd', ...new Set(uids.map(String))]);
+  const { stdout } = await runProcess(getent, ['passwd', ...new Set(uids.map(String))], { signal: AbortSignal.timeout(NAMES_MS), patience: 0 });
   for (const line of stdout.toString().split('\n')) {
     const [name = '', , uid] = line.split(':');
     if (uid !== undefined) names.set(Number(uid), name);
@@ -75,7 +80,7 @@ function byProcess(uses: readonly GpuUse[]): GpuUse[] {
   for (const use of uses) {
     const pid = readProcess(use.pid)?.pid ?? use.pid;
     const isThread = pid !== use.pid;
-    const key = `${use.gpu ?? ''}:${pid}`;
+    const key = `${use.uuid}:${pid}`;
     const before = rows.get(key);
     const row = { ...use, pid, memory: isThread && use.memory === 0 ? null : use.memory };
     if (before === undefined || !isThread) rows.set(key, { ...row, memory: row.memory ?? before?.memory ?? null });
@@ -83,32 +88,42 @@ function byProcess(uses: readonly GpuUse[]): GpuUse[] {
   return [...rows.values()];
 }
 
-/** Why nobody can tell inside a container which processes are its own. */
-function blindError(error: unknown): MpuError {
+/** The refusal where nobody can tell inside a container which processes are its own. */
+function blindError(why: string, cause?: unknown): MpuError {
   return new MpuError({
     code: 'no-translator',
-    what: 'cannot tell which GPU processes are this container\'s own',
-    why: error instanceof MpuError ? error.why : messageOf(error),
+    what: "cannot tell which GPU processes are this container's own",
+    why,
     next: 'mpu doctor says what this container lacks; on the host mpu ps needs nothing',
     exitCode: ExitCode.hostUnsupported,
-    cause: error,
+    cause,
   });
 }
 
 /** nvidia-smi with libmpu.so, whether or not this container was injected, once it is known to translate. */
-async function smiOfContainer(): Promise<ReturnType<typeof findNvidiaSmi>> {
+async function smiOfContainer(signal: AbortSignal | undefined): Promise<NvidiaSmi> {
   await translate([process.pid], 'to-host').catch((error: unknown) => {
-    throw blindError(error);
+    throw blindError(error instanceof MpuError ? error.why : messageOf(error), error);
   });
-  const library = nativeLibrary();
-  return findNvidiaSmi(existsSync(library) ? library : undefined);
+  const preload = nativeLibrary();
+  // Without it nvidia-smi may list the processes of others.
+  if (!existsSync(preload)) throw blindError(`this mpu has no libmpu.so: ${preload} is not there`);
+  return findNvidiaSmi({ preload, signal });
+}
+
+/** Which processes to find. */
+export interface FindProcessesOptions {
+  /** Only those of the containers that it means, as in selectContainers(). */
+  selector?: string | undefined;
+  /** Ends the search. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
- * The GPU processes, sorted by GPU and PID; of the containers that `selector` means alone, where it is given. Throws an
- * MpuError: no-nvidia-smi, nvidia-smi-failed, no-gpu, and in containers no-translator (all exit code 3); no-such-container.
+ * The GPU processes, sorted by GPU and PID. Throws an MpuError: no-nvidia-smi, nvidia-smi-failed, nvidia-smi-hangs, no-gpu,
+ * and in containers no-translator (all exit code 3); no-such-container, ambiguous-container; interrupted.
  */
-export async function findGpuProcesses(selector?: string): Promise<GpuProcesses> {
+export async function findGpuProcesses({ selector, signal }: FindProcessesOptions = {}): Promise<GpuProcesses> {
   const onHost = isOnHost();
   if (selector !== undefined && !onHost) {
     throw new MpuError({
@@ -119,7 +134,7 @@ export async function findGpuProcesses(selector?: string): Promise<GpuProcesses>
       exitCode: ExitCode.usage,
     });
   }
-  const smi = onHost ? await findNvidiaSmi() : await smiOfContainer();
+  const smi = onHost ? await findNvidiaSmi({ signal }) : await smiOfContainer(signal);
   const gpus = await queryGpus(smi);
   if (gpus.length === 0) {
     throw new MpuError({
@@ -138,20 +153,26 @@ export async function findGpuProcesses(selector?: string): Promise<GpuProcesses>
   const shown = seen.filter(({ container }) => chosen === undefined || (container !== undefined && chosen.has(container)));
   const users = await userNames(shown.flatMap(({ process }) => process?.uid ?? []));
   const hostPids = onHost ? shown.map(({ use }) => use.pid) : await translate(shown.map(({ use }) => use.pid), 'to-host');
-  const processes = shown.map(({ use, process, container }, index): GpuProcess => {
+  const processes = shown.flatMap(({ use, process, container }, index): GpuProcess[] => {
+    const hostPid = hostPids[index] ?? 0;
+    // In a container: of no process of its own, or of one that has ended meanwhile.
+    if (hostPid === 0) return [];
     const inside = process === undefined || container === undefined ? undefined : numberInContainer(process, container);
     const words = argumentsOf(use.pid);
-    return {
-      gpu: use.gpu,
-      hostPid: hostPids[index] ?? 0,
-      containerPid: onHost ? (inside ?? null) : use.pid,
-      container: container === undefined ? null : report(container),
-      user: process === undefined ? null : (users.get(process.uid) ?? String(process.uid)),
-      type: use.type,
-      memory: use.memory,
-      utilization: use.utilization,
-      command: words.length === 0 ? null : words.join(' '),
-    };
+    return [
+      {
+        gpu: use.gpu,
+        uuid: use.uuid,
+        hostPid,
+        containerPid: onHost ? (inside ?? null) : use.pid,
+        container: container === undefined ? null : report(container),
+        user: process === undefined ? null : (users.get(process.uid) ?? String(process.uid)),
+        type: use.type,
+        memory: use.memory,
+        utilization: use.utilization,
+        command: words.length === 0 ? null : words.join(' '),
+      },
+    ];
   });
   return { onHost, gpus, processes };
 }

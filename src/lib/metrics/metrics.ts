@@ -2,10 +2,10 @@
 /** What mpu measures: the module's counters, and what each container uses of each GPU. */
 import { pidnsPath } from '../containers/processes.js';
 import { findDriver } from '../driver/driver.js';
-import { MpuError } from '../errors.js';
+import { MpuError, throwIfInterrupted } from '../errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../gpu/processes.js';
 import { Host } from '../module/host.js';
-import { loadedModule } from '../module/loaded.js';
+import { loadedModule, type LoadedModule } from '../module/loaded.js';
 import { pidnsState } from '../pidns-file.js';
 import { version } from '../version.js';
 import type { MetricFamily, Sample } from './exposition.js';
@@ -21,8 +21,8 @@ const counter = (name: string, help: string, value: number | undefined): MetricF
   samples: value === undefined ? [] : single(value),
 });
 
-async function moduleMetrics(): Promise<MetricFamily[]> {
-  const { owner, answer } = await loadedModule(await Host.open());
+/** What mpu.ko has counted; nothing besides whether it is loaded where it is not, or where it may not be asked. */
+export function moduleMetrics({ owner, answer }: LoadedModule): MetricFamily[] {
   const counters = answer?.counters;
   const about = answer === undefined ? [] : [{ labels: { version: answer.version, abi: String(answer.abi), interception: answer.intercept }, value: 1 }];
   return [
@@ -31,6 +31,9 @@ async function moduleMetrics(): Promise<MetricFamily[]> {
     counter('mpu_module_requests_total', 'Requests to translate that mpu.ko has answered since it was loaded.', counters?.requests),
     counter('mpu_module_pids_total', 'PIDs in those requests.', counters?.pids),
     counter('mpu_module_hidden_pids_total', 'PIDs among those that the caller may not see, or that name no process.', counters?.hidden),
+    counter('mpu_module_rewritten_total', 'Answers of the driver that interception has put right.', counters?.rewritten),
+    counter('mpu_module_untouched_total', 'Answers with PIDs that interception has left as they were.', counters?.untouched),
+    gauge('mpu_module_calls_in_flight', 'Calls to the driver that interception is looking after now.', counters === undefined ? [] : single(counters.inFlight)),
   ];
 }
 
@@ -52,13 +55,12 @@ function containerLabels({ container }: GpuProcess): Record<string, string> {
 }
 
 /** Sums over the processes of each container on each GPU; processes of which the value is not known do not count. */
-function perContainer({ gpus, processes }: GpuProcesses, valueOf: (process: GpuProcess) => number | null): Sample[] {
+function perContainer({ processes }: GpuProcesses, valueOf: (process: GpuProcess) => number | null): Sample[] {
   const sums = new Map<string, Sample>();
   for (const each of processes) {
     const value = valueOf(each);
     if (value === null) continue;
-    const uuid = gpus.find(({ index }) => index === each.gpu)?.uuid ?? '';
-    const labels = { gpu: String(each.gpu ?? ''), uuid, ...containerLabels(each) };
+    const labels = { gpu: String(each.gpu ?? ''), uuid: each.uuid, ...containerLabels(each) };
     const key = JSON.stringify(labels);
     sums.set(key, { labels, value: (sums.get(key)?.value ?? 0) + value });
   }
@@ -88,10 +90,11 @@ function gpuMetrics(found: GpuProcesses | undefined): MetricFamily[] {
 
 /**
  * All metrics at this moment. A machine whose GPUs cannot be asked has mpu_gpu_up 0; `onProblem` is told why. Throws an
- * MpuError for what is no matter of the machine.
+ * MpuError (interrupted) once the signal has fired.
  */
-export async function collectMetrics(onProblem: (error: MpuError) => void): Promise<MetricFamily[]> {
-  const found = await findGpuProcesses().catch((error: unknown) => {
+export async function collectMetrics(onProblem: (error: MpuError) => void, signal?: AbortSignal): Promise<MetricFamily[]> {
+  const found = await findGpuProcesses({ signal }).catch((error: unknown) => {
+    throwIfInterrupted(signal);
     if (!(error instanceof MpuError)) throw error;
     onProblem(error);
     return undefined;
@@ -99,7 +102,7 @@ export async function collectMetrics(onProblem: (error: MpuError) => void): Prom
   return [
     gauge('mpu_build_info', 'This mpu.', [{ labels: { version }, value: 1 }]),
     await driverMetrics(),
-    ...(await moduleMetrics()),
+    ...moduleMetrics(await loadedModule(await Host.open())),
     gauge('mpu_namespace_file_ready', "Whether the host's PID namespace file is where containers are given it from.", single(pidnsState(pidnsPath()) === 'host' ? 1 : 0)),
     ...gpuMetrics(found),
   ];

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { findContainers, selectContainer, selectContainers, type Container } from '#mpu/lib/containers/containers.js';
+import { findContainers, firstProcess, selectContainer, selectContainers, type Container } from '#mpu/lib/containers/containers.js';
 import { splitName } from '#mpu/lib/containers/names.js';
-import { isOnHost } from '#mpu/lib/containers/processes.js';
+import { isOnHost, startTime, type Process } from '#mpu/lib/containers/processes.js';
 import { baseImage } from '../base-image.js';
 import { lacking, startDocker } from '../engines.js';
 import { check, mpu } from '../mpu.js';
@@ -85,6 +85,33 @@ await t.test('two of one name', (t) => {
   t.throws(() => selectContainer(both, 'job'), { code: 'ambiguous-container', why: /a\/job\/main.*b\/job\/main/ });
   t.equal(selectContainers(both, 'job').length, 2);
   t.equal(selectContainer(both, 'b/job').id, id('b'));
+  t.end();
+});
+
+const aProcess = (pid: number, parent: number, ...numbers: number[]): Process => ({ pid, parent, numbers: [pid, ...numbers], namespace: 7, uid: 0, cgroup: '' });
+
+await t.test('a PID that is the start of an id, too', (t) => {
+  const container = (key: string, processes: Process[]): Container => ({ id: key.padEnd(64, 'f'), runtime: 'docker', label: key, name: key, init: processes[0]?.pid ?? 0, processes });
+  const [web, batch] = [container('4711abc', [aProcess(100, 1)]), container('beef', [aProcess(4711, 1), aProcess(4712, 4711)])];
+  t.throws(() => selectContainers([web, batch], '4711'), { code: 'ambiguous-container', exitCode: 2, why: /4711abc \(PID 100\), beef \(PID 4711\)/, next: /id, or the PID of another process/ });
+  t.throws(() => selectContainer([web, batch], '4711'), { code: 'ambiguous-container' });
+  for (const [selector, wanted] of [['4712', batch], ['4711a', web], ['beef', batch]] as const) t.same(selectContainers([web, batch], selector), [wanted], selector);
+  const own = container('4711', [aProcess(4711, 1)]);
+  t.same(selectContainers([own, container('beef', [])], '4711'), [own], 'both of one container');
+  t.end();
+});
+
+await t.test('the first process of a container', (t) => {
+  const starts: Record<number, number> = { 5: 900, 6: 950, 30000: 100, 30001: 100 };
+  const startOf = (pid: number): number => starts[pid] ?? 0;
+  const first = (...processes: Process[]): number | undefined => firstProcess(processes, startOf)?.pid;
+  t.equal(first(aProcess(5, 30000), aProcess(6, 5), aProcess(30000, 9999)), 30000, 'numbers began anew; it shares the PID namespace of the host');
+  t.equal(first(aProcess(5, 9999), aProcess(30000, 9999)), 30000, 'beside one that docker exec started');
+  t.equal(first(aProcess(30001, 30000), aProcess(30000, 9999)), 30000, 'both at the same time');
+  t.equal(first(aProcess(5, 30000, 2), aProcess(30000, 9999, 1), aProcess(6, 30000, 3, 1)), 30000, 'PID 1 of its own namespace');
+  t.equal(first(), undefined);
+  const [own, parent] = [startTime(process.pid), startTime(process.ppid)];
+  t.ok(parent > 0 && own >= parent && startTime(0) === 0, `${parent}, then ${own}`);
   t.end();
 });
 

@@ -19,6 +19,10 @@ await t.test('pmon', (t) => {
   ]);
   t.same(parseMonitor(`${H200.split('\n').slice(0, 2).join('\n')}\n    0          -     -      -      -      -      -      -      -      -      -    -              \n`), []);
   t.same(parseMonitor('Process monitoring is not supported on MIG\n'), []);
+  const [heading = '', units = '', row = ''] = H200.split('\n');
+  const forged = `${heading}\n${units}\n${row}\n    0        519     C      1      1      -      -      -      -      1      0    x\n 0 517 C 99 9 \n    0        521     C      1      1      -      -      -      -      1      0    x\n# gpu pid fb \n${row.replace('14', '99')}\n`;
+  t.match(parseMonitor(forged), [{ pid: 517, utilization: { sm: 14 } }, { pid: 519 }, { pid: 521 }], 'names that look like rows');
+  t.equal(parseMonitor(forged).length, 3);
   t.end();
 });
 
@@ -31,7 +35,7 @@ await t.test('nine GPUs, of which one cannot be monitored', async (t) => {
 echo "$*" >>${calls}
 case $1 in
 --query-gpu=*) for i in 0 1 2 3 4 5 6 7 8; do echo "$i, GPU-$i, [N/A], 17, NVIDIA H200, of a kind"; done ;;
---query-compute*) echo "GPU-8, 17, [N/A]"; echo "GPU-3, 33, 99"; echo "MIG-1, 5, 7"; echo ;;
+--query-compute*) echo "GPU-8, 17, [N/A]"; echo "GPU-3, 33, 99"; echo "MIG-1, 5, 7"; echo "MIG-2, 5, 8"; echo ;;
 pmon) case $7 in *3*) echo '# gpu pid type sm mem fb command'; echo ' 3 33 C+G 50 - 98 train'; echo ' 3 34 G - - 12 X'; esac ;;
 esac
 `,
@@ -42,10 +46,11 @@ esac
   t.match(gpus.at(-1), { index: 8, uuid: 'GPU-8', memoryTotal: null, memoryUsed: 17, name: 'NVIDIA H200, of a kind' });
   const unknown = { sm: null, memory: null, encoder: null, decoder: null };
   t.same(await queryProcesses(smi, gpus), [
-    { gpu: null, pid: 5, type: 'C', memory: 7, utilization: unknown },
-    { gpu: 3, pid: 33, type: 'C+G', memory: 99, utilization: { ...unknown, sm: 50 } },
-    { gpu: 3, pid: 34, type: 'G', memory: 12, utilization: unknown },
-    { gpu: 8, pid: 17, type: 'C', memory: null, utilization: unknown },
+    { gpu: null, uuid: 'MIG-1', pid: 5, type: 'C', memory: 7, utilization: unknown },
+    { gpu: null, uuid: 'MIG-2', pid: 5, type: 'C', memory: 8, utilization: unknown },
+    { gpu: 3, uuid: 'GPU-3', pid: 33, type: 'C+G', memory: 99, utilization: { ...unknown, sm: 50 } },
+    { gpu: 3, uuid: 'GPU-3', pid: 34, type: 'G', memory: 12, utilization: unknown },
+    { gpu: 8, uuid: 'GPU-8', pid: 17, type: 'C', memory: null, utilization: unknown },
   ]);
   const monitored = (await readFile(calls, 'utf8')).split('\n').filter((line) => line.startsWith('pmon')).map((line) => line.split(' ').at(-1));
   t.same(monitored.sort(), ['0,1,2,3', '4,5,6,7', '8'], 'no more than four at once');

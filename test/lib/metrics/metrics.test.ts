@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Prometheus' format, read by its own parser, and the server. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import { CONTENT_TYPE, formatMetrics } from '#mpu/lib/metrics/exposition.js';
+import { moduleMetrics } from '#mpu/lib/metrics/metrics.js';
 import { parseListenAddress, serveMetrics } from '#mpu/lib/metrics/server.js';
-import { mpu } from '../mpu.js';
-import { parsePrometheus } from '../../operator/prometheus.js';
+import { checkout, mpu, type Ended } from '../mpu.js';
+import { parsePrometheus, type ParsedSample } from '../../operator/prometheus.js';
 
 const NASTY = 'a "quoted" \\ back\\nslash\nand a line {x="y"} ü';
 
@@ -22,6 +25,26 @@ await t.test('the format', async (t) => {
   t.notMatch(text, /mpu_none/);
   t.ok(text.endsWith('\n'));
   await t.rejects(parsePrometheus('mpu_one{name="x} 1\n'), /not Prometheus' text format/, 'the parser is strict');
+});
+
+await t.test('every counter of mpu.ko', async (t) => {
+  const counters = { requests: 1, pids: 22, hidden: 333, rewritten: 4444, untouched: 55555, inFlight: 666666 };
+  const answer = { version: '1.2.3', abi: 1, features: ['translate', 'intercept'], maxPids: 4096, intercept: 'on' as const, generation: '7', counters };
+  const values = async (loaded: Parameters<typeof moduleMetrics>[0]): Promise<object> =>
+    Object.fromEntries((await parsePrometheus(formatMetrics(moduleMetrics(loaded)))).map(({ name, type, value }) => [name, `${type} ${value}`]));
+  t.same(await values({ owner: 'mpu', version: '1.2.3', answer }), {
+    mpu_module_loaded: 'gauge 1',
+    mpu_module_info: 'gauge 1',
+    mpu_module_requests_total: 'counter 1',
+    mpu_module_pids_total: 'counter 22',
+    mpu_module_hidden_pids_total: 'counter 333',
+    mpu_module_rewritten_total: 'counter 4444',
+    mpu_module_untouched_total: 'counter 55555',
+    mpu_module_calls_in_flight: 'gauge 666666',
+  });
+  t.same(await values({ owner: 'none' }), { mpu_module_loaded: 'gauge 0' }, 'none of a module that is not loaded');
+  const page = await readFile(join(checkout, 'docs/doctor.md'), 'utf8');
+  for (const { name } of moduleMetrics({ owner: 'mpu', answer })) t.match(page, `\`${name}\``, `${name} is documented`);
 });
 
 await t.test('addresses', (t) => {
@@ -73,24 +96,37 @@ await t.test('the server', async (t) => {
   await t.rejects(fetch(url), 'it has ended');
 });
 
-await t.test('the command', async (t) => {
+/** Runs `mpu metrics --listen`, waits for the URL on stdout or stderr, scrapes it and ends the service. */
+async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ ended: Ended; samples: ParsedSample[] }> {
   let said = '';
-  const ended = await mpu(['metrics', '--listen', '127.0.0.1:0'], {
-    env: { PATH: '/nonexistent', MPU_PIDNS: '/proc/self/ns/pid' },
+  let scraped: Promise<ParsedSample[]> | undefined;
+  const ended = await mpu(['metrics', ...args], {
+    env: { PATH: '/nonexistent', MPU_PIDNS: '/proc/self/ns/pid', ...env },
     onStart: (child) => {
-      child.stderr?.on('data', (chunk: Buffer) => {
-        const before = said;
+      const listen = (chunk: Buffer): void => {
         said += chunk.toString();
-        const url = /listening at (\S+)/.exec(said)?.[1];
-        if (url === undefined || before.includes('listening at')) return;
-        void fetch(url)
+        const url = /http:\/\/[^\s"]+\/metrics(?=[\s"])/.exec(said)?.[0];
+        if (url === undefined || scraped !== undefined) return;
+        scraped = fetch(url)
           .then((response) => response.text())
           .then(parsePrometheus)
-          .then((samples) => t.ok(samples.some(({ name }) => name === 'mpu_gpu_up'), 'a scrape'))
           .finally(() => child.kill('SIGTERM'));
-      });
+      };
+      child.stdout?.on('data', listen);
+      child.stderr?.on('data', listen);
     },
   });
-  t.match(ended, { status: 0, stdout: '' }, 'SIGTERM ends it well');
+  return { ended, samples: (await scraped) ?? [] };
+}
+
+await t.test('the command', async (t) => {
+  const isUp = ({ name }: ParsedSample): boolean => name === 'mpu_gpu_up';
+  const flag = await serve(['--listen', '127.0.0.1:0']);
+  t.match(flag.ended, { status: 0, stdout: '', stderr: /^listening at http:\/\/127\.0\.0\.1:\d+\/metrics$/m }, 'SIGTERM ends it well');
+  t.ok(flag.samples.some(isUp), 'a scrape');
+  const json = await serve(['--json'], { MPU_LISTEN: '127.0.0.1:0' });
+  t.match(json.ended, { status: 0, stderr: '' });
+  t.match(JSON.parse(json.ended.stdout), { schemaVersion: 1, command: 'metrics', ok: true, url: /^http:\/\/127\.0\.0\.1:\d+\/metrics$/ }, 'one document, with the address');
+  t.ok(json.samples.some(isUp), 'by the variable');
   t.match(await mpu(['metrics', '--listen', 'nonsense', '--json']), { status: 2, stderr: '' });
 });
