@@ -8,7 +8,7 @@ import { besideEachOther, processBox, type Side } from '../lib/demo/columns.js';
 import { containerStage } from '../lib/demo/container-stage.js';
 import { namespaceStage } from '../lib/demo/namespace-stage.js';
 import { REGIMES, type Regime } from '../lib/driver/regimes.js';
-import { playScene, SIMULATION, type Scene, type Stage, type View } from '../lib/demo/scene.js';
+import { playScene, requireSimulation, SIMULATION, type Scene, type Stage, type View } from '../lib/demo/scene.js';
 import { ExitCode, messageOf, MpuError, throwIfInterrupted } from '../lib/errors.js';
 import { fetchAnyNvidiaClient, type NvidiaClient } from '../lib/nvidia-clients.js';
 import type { Output } from '../lib/output.js';
@@ -20,7 +20,9 @@ const DESCRIPTION = `Show what a container sees without mpu and with it, on ever
 The nvidia-smi is NVIDIA's own, downloaded from the distribution; the driver
 and the GPU are simulated, so this runs anywhere. As root it runs in podman
 containers of an image made by mpu inject; otherwise, or where podman does not
-work, in a PID namespace.`;
+work, in a PID namespace.
+
+It needs a clone of the repository, where npm run demo builds what it runs.`;
 
 const EXAMPLES = `
 Examples:
@@ -75,6 +77,7 @@ function describe(regime: Regime, scene: Scene, output: Output): string {
 }
 
 async function demonstrate(regimes: readonly Regime[], run: Run): Promise<void> {
+  requireSimulation();
   checkKernel();
   const { output } = run;
   const programs = await mkdtemp(join(tmpdir(), 'mpu-demo-'));

