@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Microseconds a PID that the ioctl on a PID namespace's file takes (Linux 6.11 and later),
- * natively. */
+ * natively. Exits 1 when it is more than MOST_US, 3 where the kernel does not translate. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -11,6 +11,11 @@
 
 #ifndef NS_GET_TGID_IN_PIDNS
 #define NS_GET_TGID_IN_PIDNS _IOR(NSIO, 0x9, int)
+#endif
+
+/* What a machine with nothing else to do must reach. */
+#ifndef MOST_US
+#define MOST_US 0.25
 #endif
 
 enum { PIDS = 950, SAMPLES = 200 };
@@ -43,5 +48,8 @@ int main(void)
 			best = start;
 	}
 	printf("nsfs %.3f us a PID\n", best);
-	return 0;
+	if (best <= MOST_US)
+		return 0;
+	fprintf(stderr, "nsfs is %.3f us a PID; at most %g was wanted\n", best, MOST_US);
+	return 1;
 }

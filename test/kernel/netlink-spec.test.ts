@@ -7,50 +7,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { packageRoot } from '#mpu/lib/package-root.js';
+import { readSpec, type AttributeSet, type Spec } from './spec.js';
 
 const run = promisify(execFile);
 const header = join(packageRoot, 'kernel', 'uapi', 'mpu.h');
-const spec = join(packageRoot, 'kernel', 'netlink', 'mpu.yaml');
-
-interface Definition {
-  type: 'const' | 'enum' | 'flags';
-  name: string;
-  value?: number;
-  'value-start'?: number;
-  entries?: { name: string; value?: number }[];
-}
-interface Attribute {
-  name: string;
-  type: string;
-  value: number;
-  enum?: string;
-  'nested-attributes'?: string;
-  checks?: { 'max-len'?: number };
-}
-interface AttributeSet {
-  name: string;
-  'name-prefix': string;
-  attributes: Attribute[];
-}
-interface Operation {
-  name: string;
-  value: number;
-  'attribute-set': string;
-  do: { request?: { attributes: string[] }; reply?: { attributes: string[] } };
-}
-interface Spec {
-  name: string;
-  definitions: Definition[];
-  'attribute-sets': AttributeSet[];
-  operations: { 'name-prefix': string; list: Operation[] };
-}
-
-/** The system's Python, not one of the user's that may lack the module. */
-async function readSpec(): Promise<Spec> {
-  const program = 'import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)';
-  const { stdout } = await run('/usr/bin/python3', ['-c', program, spec]);
-  return JSON.parse(stdout) as Spec;
-}
 
 const constant = (...parts: string[]): string => parts.join('').toUpperCase().replaceAll('-', '_');
 
@@ -67,7 +27,7 @@ function numbersOf(document: Spec): Map<string, number> {
       next++;
     }
   }
-  for (const set of document['attribute-sets']) {
+  for (const set of document.sets) {
     for (const attribute of set.attributes) {
       numbers.set(constant(set['name-prefix'], attribute.name), attribute.value);
     }
@@ -125,9 +85,45 @@ await t.test('every name of the header is in the spec', async (test) => {
 await t.test('names and limits that the numbers do not show', async (test) => {
   const text = await readFile(header, 'utf8');
   test.match(text, `#define MPU_FAMILY_NAME "${document.name}"`);
-  const [main] = document['attribute-sets'];
+  const [main] = document.sets;
   const pids = main?.attributes.find(({ name }) => name === 'pids');
   test.equal(pids?.checks?.['max-len'], 4 * (numbers.get('MPU_MAX_PIDS') ?? NaN), 'the longest list');
+  const [settings] = document.subsets;
+  test.match(settings, { 'subset-of': 'main', attributes: [{ name: 'intercept' }] });
+  test.match(text, /MPU_CMD_SET.*?request\n \* {7}MPU_A_INTERCEPT: __u32, MPU_INTERCEPT_OFF or MPU_INTERCEPT_ON\n/s);
+  const range = { min: numbers.get('MPU_INTERCEPT_OFF'), max: numbers.get('MPU_INTERCEPT_ON') };
+  test.same(settings?.attributes[0]?.checks, range, 'what MPU_CMD_SET takes');
+  test.equal(document.operations.list.find(({ name }) => name === 'set')?.['attribute-set'], settings?.name);
+});
+
+/** How the header calls the types of the spec. */
+const TYPES: Record<string, string> = { string: 'string', u32: '__u32', u64: '__u64', nest: 'nested', binary: 'binary' };
+
+await t.test('every attribute has the type in the header that it has in the spec', async (test) => {
+  const text = await readFile(header, 'utf8');
+  const described = [...text.matchAll(/^ \* {7,9}(MPU_A_\w+): (\w+)/gm)].map(([, name = '', type]) => `${name} ${type}`);
+  const wanted = (set: AttributeSet): string[] =>
+    set.attributes.filter(({ type }) => type !== 'pad').map(({ name, type }) => `${constant(set['name-prefix'], name)} ${TYPES[type] ?? '?'}`);
+  const [main, counters] = document.sets;
+  if (main === undefined || counters === undefined) throw new Error('the spec lacks a set');
+  // Some are in several messages.
+  test.same([...new Set(described)].sort(), [...wanted(main), ...wanted(counters)].sort());
+  test.equal(main.attributes.find(({ name }) => name === 'counters')?.['nested-attributes'], counters.name);
+  const nested = /MPU_A_COUNTERS: nested.*\n((?: \* {9}MPU_A_COUNTER_\w+:.*\n)+)/.exec(text)?.[1] ?? '';
+  const names = [...nested.matchAll(/(MPU_A_COUNTER_\w+): (\w+)/g)].map(([, name, type]) => `${name} ${type}`);
+  test.same(names, wanted(counters), 'the counters, in that place and order');
+});
+
+await t.test('docs/netlink.md has every error', async (test) => {
+  const page = await readFile(join(packageRoot, 'docs', 'netlink.md'), 'utf8');
+  const documented = new Set([...page.matchAll(/^\| `(E[A-Z]+)`/gm)].map(([, name = '']) => name));
+  const comment = /\/\*\n \* The generic netlink family.*?\*\//s.exec(await readFile(header, 'utf8'))?.[0] ?? '';
+  const returned = await readFile(join(packageRoot, 'kernel', 'netlink.c'), 'utf8');
+  const names = [...comment.matchAll(/\b(E[A-Z]{3,})\b/g), ...returned.matchAll(/-(E[A-Z]{3,})\b/g)].map(([, name = '']) => name);
+  // An answer that does not fit into the room that was made for it would be a mistake in the module.
+  const wanted = new Set(names.filter((name) => name !== 'EMSGSIZE'));
+  test.ok(wanted.size >= 6, 'both were understood');
+  for (const name of wanted) test.ok(documented.has(name), name);
 });
 
 await t.test('the message tree in the header is the one of the spec', async (test) => {

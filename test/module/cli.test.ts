@@ -4,31 +4,12 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { lacking } from '../lib/engines.js';
-import { check, mpu, type Ended } from '../lib/mpu.js';
-import { addHeaders, headersRelease, makeFixture, type Fixture } from './fixture.js';
+import { check, mpu } from '../lib/mpu.js';
+import { addHeaders, headersRelease, json, makeFixture, makeKey, verb } from './fixture.js';
 
-interface Document {
-  ok: boolean;
-  command: string;
-  error?: { code: string; what: string; why: string; next: string; exitCode: number };
-  [field: string]: unknown;
-}
-
-const document = ({ stdout }: Ended): Document => JSON.parse(stdout) as Document;
 const release = await headersRelease();
 const updated = release.replace(/-(\d+)-/, '-999-');
 const noBuild = await lacking(['make', 'gcc-12', 'openssl', 'modinfo', 'depmod']);
-
-/** Runs a verb on a fixture. */
-const verb = (fixture: Fixture, ...args: string[]): Promise<Ended> =>
-  mpu(['module', ...args, '--root', fixture.root], { env: fixture.env });
-
-/** Runs a verb on a fixture with --json. */
-const json = async (fixture: Fixture, ...args: string[]): Promise<Document & { status: number | null }> => {
-  const ended = await verb(fixture, ...args, '--json');
-  if (ended.stderr !== '') throw new Error(`stderr with --json: ${ended.stderr}`);
-  return { ...document(ended), status: ended.status };
-};
 
 // Built once; the tests copy it into the caches of their fixtures.
 const store = await makeFixture(t.testdir(), release, { programs: {} });
@@ -49,10 +30,7 @@ await t.test('build', { skip: noBuild }, async (t) => {
 
 await t.test('sign', { skip: noBuild }, async (t) => {
   const directory = t.testdir();
-  const [key, cert] = [join(directory, 'MOK.key'), join(directory, 'MOK.der')];
-  await check('openssl', [
-    'req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', '/CN=mpu', '-keyout', key, '-outform', 'DER', '-out', cert,
-  ]);
+  const [key, cert] = await makeKey(directory);
   const file = join(directory, 'mpu.ko');
   await check('cp', [join(store.root, 'var/cache/mpu', release, 'mpu.ko'), file]);
   t.match(await json(store, 'sign', '--key', key, '--cert', cert, file), { ok: true, signed: true, path: file });
@@ -64,12 +42,30 @@ await t.test('sign', { skip: noBuild }, async (t) => {
   await writeFile(wrong, 'no key');
   t.match(await json(store, 'sign', '--key', wrong, '--cert', cert), { status: 1, error: { code: 'sign-failed' } });
   t.ok(before.equals(await readFile(join(store.root, 'var/cache/mpu', release, 'mpu.ko'))), 'a failure changes nothing');
-  t.match(await json(store, 'sign', '--key', '/nonexistent', '--cert', cert), { status: 1, error: { code: 'key-missing' } });
+  t.match(await json(store, 'sign', '--key', join(directory, 'none'), '--cert', cert), { status: 1, error: { code: 'key-missing' } });
   t.match(await json(store, 'sign', '--key', key), { status: 2, error: { code: 'usage', why: /--cert/ } });
   t.match(await json(store, 'sign'), { status: 2, error: { code: 'usage' } });
   t.match(await json(store, 'sign', '--key', key, '--cert', cert, key), { status: 1, error: { code: 'module-invalid' } });
   t.match(await json(store, 'sign', '--key', key, '--cert', cert), { status: 0, signed: true }, 'the one in the cache');
   t.match(await json(store, 'build'), { signed: false }, 'a new build is not signed');
+});
+
+await t.test('load takes what was signed, whatever is installed', { skip: noBuild }, async (t) => {
+  const directory = t.testdir();
+  const [key, cert] = await makeKey(directory);
+  const insmod = `tail -c 28 "$1" | grep -q '~Module signature appended~' || { echo "insmod: ERROR: could not insert module $1: Key was rejected by service" >&2; exit 1; }`;
+  const fixture = await makeFixture(directory, release, { programs: { insmod, rmmod: '', dmesg: '' } });
+  await addHeaders(fixture.root, release);
+  const installed = await json(fixture, 'install');
+  t.match(installed, { ok: true, signed: false });
+  t.match(await json(fixture, 'load'), { error: { code: 'signature-refused', why: /not signed/ } }, 'as Secure Boot does');
+  const signed = await json(fixture, 'sign', '--key', key, '--cert', cert);
+  t.match(signed, { ok: true, signed: true });
+  // As far as without a kernel: insmod has taken it.
+  t.match(await json(fixture, 'load'), { error: { code: 'module-silent' } });
+  t.same((await fixture.calls()).filter((call) => call.startsWith('insmod')), [`insmod ${String(installed.path)}`, `insmod ${String(signed.path)}`]);
+  t.match(await json(fixture, 'load', '--temporary'), { error: { code: 'module-silent' } }, '--temporary is what load does');
+  t.match(await json(fixture, 'install'), { ok: true, outcome: 'installed', signed: true }, 'install keeps the signed one');
 });
 
 await t.test('install and uninstall without DKMS, over a kernel update', { skip: noBuild }, async (t) => {
@@ -148,47 +144,6 @@ await t.test('an interrupt ends the build', { skip: noBuild }, async (t) => {
   t.notMatch(Object.keys(await fixture.snapshot()).join('\n'), /scratch|mpu\.ko/);
 });
 
-/** A dkms that keeps its state in files. */
-const DKMS = `
-state=$root/var/lib/dkms
-version() { while [ $# -gt 0 ]; do [ "$1" = "$2" ]; case $1 in -v) v=$2;; -k) k=$2;; --all) all=1;; esac; shift; done; }
-verb=$1; shift; version "$@"
-case $verb in
-status) for f in $state/mpu/*; do [ -e "$f" ] || continue; v=\${f##*/}; any=; for k in $f/*; do [ -e "$k" ] || continue; any=1; echo "mpu/$v, \${k##*/}, x86_64: installed"; done; [ "$any" ] || echo "mpu/$v: added"; done;;
-add) [ -f $root/usr/src/mpu-$v/dkms.conf ] || exit 3; mkdir -p $state/mpu/$v;;
-build) [ ! -e $root/fail-build ] || { echo "Error! Bad return status, see /var/lib/dkms/mpu/$v/build/make.log" >&2; exit 10; };;
-install) mkdir -p $root/lib/modules/$k/updates/dkms; cp $root/../mpu.ko $root/lib/modules/$k/updates/dkms/; touch $state/mpu/$v/$k;;
-remove) for d in $root/lib/modules/*; do [ "$all" ] || [ "\${d##*/}" = "$k" ] || continue; rm -rf $d/updates; done; if [ "$all" ]; then rm -r $state/mpu/$v; rmdir $state/mpu $state; else rm -f $state/mpu/$v/$k; fi;;
-esac`;
-
-await t.test('install with DKMS', { skip: noBuild }, async (t) => {
-  const directory = t.testdir();
-  // dkms runs below the root; chroot itself is a stand-in that needs no privilege.
-  const fixture = await makeFixture(directory, release, { programs: { chroot: 'shift; exec "$@"', dkms: DKMS }, files: { 'usr/sbin/dkms': '' } });
-  for (const kernel of [release, updated]) await addHeaders(fixture.root, kernel);
-  t.match(await json(store, 'build', '--output', join(directory, 'mpu.ko')), { ok: true });
-  const before = await fixture.snapshot();
-
-  await fixture.write('fail-build', '');
-  t.match(await json(fixture, 'install'), { status: 1, error: { code: 'dkms-failed', next: new RegExp(`read ${fixture.root}/var/lib/dkms/mpu/.*make.log`) } });
-  await rm(join(fixture.root, 'fail-build'));
-  const undone = await fixture.snapshot();
-  t.same(Object.keys(undone).filter((path) => !path.startsWith('/var')), Object.keys(before).filter((path) => !path.startsWith('/var')), 'undone');
-
-  t.match(await json(fixture, 'install', '--key', 'k', '--cert', 'c'), { status: 2, error: { next: /mok_signing_key|--no-dkms/ } });
-  const installed = await json(fixture, 'install');
-  const version = String(installed.version);
-  t.match(installed, { status: 0, outcome: 'installed', method: 'dkms', path: join(fixture.root, 'lib/modules', release, 'updates/dkms/mpu.ko') });
-  t.match(await readFile(join(fixture.root, 'usr/src', `mpu-${version}`, 'dkms.conf'), 'utf8'), new RegExp(`PACKAGE_VERSION="${version}"`));
-  t.match(await json(fixture, 'install'), { outcome: 'unchanged' });
-  t.match(await json(fixture, 'install', '--kernel', updated), { outcome: 'installed', kernel: updated });
-  t.match(await json(fixture, 'status'), { dkms: [{ version, kernel: updated }, { version, kernel: release }].sort((a, b) => a.kernel.localeCompare(b.kernel)) });
-  t.match(await json(fixture, 'uninstall', '--kernel', updated), { outcome: 'uninstalled' });
-  t.match(await json(fixture, 'uninstall'), { outcome: 'uninstalled' });
-  const left = Object.keys(await fixture.snapshot()).filter((path) => !path.startsWith('/var'));
-  t.same(left, Object.keys(before).filter((path) => !path.startsWith('/var')), 'no trace');
-});
-
 await t.test('a module of another project stays', { skip: noBuild }, async (t) => {
   // The same file by another author: nothing else tells them apart.
   const data = await readFile(String((await json(store, 'build')).path));
@@ -209,7 +164,7 @@ await t.test('refusals say what to do', async (t) => {
   t.match(await json(plain, 'build', '--kernel', '../../etc'), { status: 2, error: { code: 'usage' } });
   t.match(await json(plain, 'load', '--kernel', '6.9.9-other'), { status: 2, error: { code: 'usage', next: /module install .*--kernel 6.9.9-other/ } });
   t.match(await json(plain, 'unload'), { status: 0, outcome: 'unchanged' });
-  t.match(await mpu(['module', 'status', '--root', '/nonexistent']), { status: 2, stderr: /no directory/ });
+  t.match(await mpu(['module', 'status', '--root', join(top, 'none')]), { status: 2, stderr: /no directory/ });
 
   const fedora = await makeFixture(join(top, 'fedora'), '6.9.7-200.fc40.x86_64', { files: { 'etc/os-release': 'ID=fedora\n' } });
   t.match(await json(fedora, 'build'), { status: 3, error: { next: 'dnf install kernel-devel-6.9.7-200.fc40.x86_64' } });

@@ -2,7 +2,7 @@
 /** A root directory that looks like a system, and programs that stand in for those which change one. */
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { check } from '../lib/mpu.js';
+import { check, mpu, type Ended } from '../lib/mpu.js';
 import { kernelOf } from '../qemu/kernels.js';
 
 /** Series of the kernel whose compiler is this system's. */
@@ -106,4 +106,33 @@ export async function addHeaders(root: string, release: string): Promise<void> {
   }
   await mkdir(join(root, 'lib/modules', release), { recursive: true });
   await symlink(`/usr/src/linux-headers-${release}`, join(root, 'lib/modules', release, 'build'));
+}
+
+/** What `mpu module` prints with --json. */
+export interface Document {
+  ok: boolean;
+  command: string;
+  error?: { code: string; what: string; why: string; next: string; exitCode: number };
+  [field: string]: unknown;
+}
+
+/** Runs a verb on a fixture. */
+export const verb = (fixture: Fixture, ...args: string[]): Promise<Ended> =>
+  mpu(['module', ...args, '--root', fixture.root], { env: fixture.env });
+
+/** Runs a verb on a fixture with --json: one document, and nothing else. */
+export async function json(fixture: Fixture, ...args: string[]): Promise<Document & { status: number | null }> {
+  const { status, stdout, stderr } = await verb(fixture, ...args, '--json');
+  if (stderr !== '') throw new Error(`stderr with --json: ${stderr}`);
+  return { ...(JSON.parse(stdout) as Document), status };
+}
+
+/** Makes a machine owner key; returns the paths of the key and the certificate. */
+export async function makeKey(directory: string): Promise<[key: string, certificate: string]> {
+  const [key, certificate] = [join(directory, 'MOK.key'), join(directory, 'MOK.der')];
+  await check('openssl', [
+    ...['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', '/CN=mpu'],
+    ...['-keyout', key, '-outform', 'DER', '-out', certificate],
+  ]);
+  return [key, certificate];
 }

@@ -13,10 +13,11 @@ interface Flags extends HostFlags, BuildFlags {
 
 const DESCRIPTION = `Install mpu.ko, to be loaded at every boot.
 
-With DKMS, it is built again by itself when the kernel is updated. Without, it
-goes to /lib/modules/VERSION/extra, and has to be installed again for each new
-kernel: mpu module install --kernel VERSION. An interrupted or failed
-installation leaves the system as it was.
+With DKMS, all kernels whose headers are there get it, and it is built again by
+itself when the kernel is updated. Without, it goes to /lib/modules/VERSION/extra,
+and has to be installed again for each new kernel:
+mpu module install --kernel VERSION. One way replaces the other. An interrupted
+or failed installation leaves the system as it was.
 
 With --intercept it is loaded with interception on, from the next time on;
 --no-intercept takes that back.`;
@@ -35,6 +36,8 @@ function describe(result: InstallResult, output: Output): string {
     output.style('bold', result.path),
     `  mpu ${result.version} for kernel ${result.kernel}${result.signed ? ', signed' : ''}`,
     `  ${result.outcome === 'installed' ? 'installed' : 'unchanged: it was installed before'}; loaded at every boot, now: mpu module load`,
+    ...(result.alsoFor.length === 0 ? [] : [`  also for kernel ${result.alsoFor.join(', ')}`]),
+    ...result.skipped.map(({ kernel, why }) => `  not for kernel ${kernel}: ${why}`),
     `  ${later}`,
   ].join('\n');
 }

@@ -31,6 +31,7 @@ export const registerLoad: RegisterCommand = (program, run) => {
     .summary('put it into the running kernel')
     .description(DESCRIPTION)
     .addOption(new Option('--intercept', 'switch interception on').env('MPU_INTERCEPT'))
+    .addOption(new Option('--temporary', 'only until the next boot: what it does anyway').env('MPU_TEMPORARY'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: HostFlags & BuildFlags & { intercept?: boolean }) => {
       const result = await loadModule(await hostOf(flags), { ...buildOptionsOf(flags, run), intercept: flags.intercept === true });

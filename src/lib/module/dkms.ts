@@ -2,7 +2,7 @@
 /** DKMS, which builds modules again at every kernel update. */
 import { existsSync } from 'node:fs';
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import type { Host } from './host.js';
+import { readIfPresent, type Host } from './host.js';
 import { findProgram, lastLines, runProgram } from './program.js';
 
 /** A version of mpu that DKMS knows, and for which kernel; `kernel` is undefined when it was only added. */
@@ -50,6 +50,13 @@ export class Dkms {
     });
   }
 
+  /** The directory in which DKMS keeps all that it knows of mpu. */
+  async directory(): Promise<string> {
+    const settings = (await readIfPresent(await this.host.resolve('/etc/dkms/framework.conf'))) ?? '';
+    const tree = /^dkms_tree=["']?([^"'\n]+)/m.exec(settings)?.[1] ?? '/var/lib/dkms';
+    return this.host.resolve(`${tree}/mpu`);
+  }
+
   /** All versions of mpu and their kernels. */
   async status(): Promise<DkmsEntry[]> {
     return parseDkmsStatus(await this.#run(['status', 'mpu'], 'cannot ask DKMS'));
@@ -60,11 +67,14 @@ export class Dkms {
     await this.#run(['add', '-m', 'mpu', '-v', version], 'cannot add mpu to DKMS');
   }
 
-  /** Builds and installs for one kernel. */
+  /** Builds for one kernel; nothing that is installed changes. */
+  async build(version: string, kernel: string, signal?: AbortSignal): Promise<void> {
+    await this.#run(['build', '-m', 'mpu', '-v', version, '-k', kernel], `cannot build mpu.ko for kernel ${kernel} with DKMS`, signal);
+  }
+
+  /** Installs what was built for one kernel. DKMS leaves a module alone that is there already in this or a later version. */
   async install(version: string, kernel: string, signal?: AbortSignal): Promise<void> {
-    const which = ['-m', 'mpu', '-v', version, '-k', kernel];
-    await this.#run(['build', ...which], `cannot build mpu.ko for kernel ${kernel} with DKMS`, signal);
-    await this.#run(['install', ...which], `cannot install mpu.ko for kernel ${kernel} with DKMS`, signal);
+    await this.#run(['install', '-m', 'mpu', '-v', version, '-k', kernel], `cannot install mpu.ko for kernel ${kernel} with DKMS`, signal);
   }
 
   /** Takes one kernel's module away, or without `kernel` all and the registration. */

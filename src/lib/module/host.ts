@@ -49,6 +49,11 @@ export class Host {
     return new Host(root, kernel, running);
   }
 
+  /** The same system and another of its kernels. */
+  forKernel(kernel: string): Host {
+    return new Host(this.root, kernel, this.running);
+  }
+
   get isRunningKernel(): boolean {
     return this.kernel === this.running;
   }

@@ -39,7 +39,8 @@ const REFUSALS: Partial<Record<string, [why: string, next: string, exitCode: num
   EINVAL: ['ftrace does not know an ioctl entry in this nvidia.ko', 'inject libmpu.so into the images instead: mpu inject IMAGE', ExitCode.hostUnsupported],
 };
 
-function refusal(what: string, error: unknown): MpuError {
+/** The error of a kernel that does not switch. */
+export function interceptRefusal(what: string, error: unknown): MpuError {
   const name = errnoName(error) ?? '';
   if (name === 'EACCES' || name === 'EPERM' || name === 'EROFS') {
     const next = process.getuid?.() === 0 ? 'run it on the host' : 'run it with sudo';
@@ -51,14 +52,15 @@ function refusal(what: string, error: unknown): MpuError {
 
 async function answerOf(host: Host, what: string, query: Query): Promise<ModuleState> {
   const { owner, answer } = await loadedModule(host, query);
-  if (owner === 'foreign') throw foreignModule(what);
   if (answer !== undefined) return answer;
-  throw new MpuError({
-    code: owner === 'none' ? 'not-loaded' : 'addon-missing',
-    what,
-    why: owner === 'none' ? 'mpu.ko is not loaded' : 'it cannot be asked: the native addon is not built',
-    next: owner === 'none' ? `sudo mpu module load --intercept${host.flags}` : 'npm run build',
-  });
+  if (owner === 'foreign') throw foreignModule(what);
+  if (owner === 'none') {
+    throw new MpuError({ code: 'not-loaded', what, why: 'mpu.ko is not loaded', next: `sudo mpu module load --intercept${host.flags}` });
+  }
+  // Says what kept it from being asked.
+  const late = await query();
+  if (late === undefined) throw foreignModule(what);
+  return late;
 }
 
 function resultOf(outcome: InterceptResult['outcome'], { intercept, interceptReason }: ModuleState): InterceptResult {
@@ -82,7 +84,7 @@ export async function switchIntercept(host: Host, on: boolean, query: Query = qu
   try {
     await writeFile(host.kernelFile(PARAMETER), on ? '1' : '0');
   } catch (error) {
-    throw refusal(what, error);
+    throw interceptRefusal(what, error);
   }
   return resultOf('switched', await answerOf(host, what, query));
 }

@@ -2,15 +2,15 @@
 /** Loading mpu.ko into the running kernel and taking it out again. Nothing persists over a boot. */
 import { ExitCode, MpuError, throwIfInterrupted } from '../errors.js';
 import { queryModule, type ModuleState } from '../translator.js';
-import { builtModule, type BuildOptions } from './build.js';
+import { builtModule, cachedModule, type BuildOptions } from './build.js';
 import type { Host } from './host.js';
 import { explainInsmod } from './insmod.js';
 import { drainIntercept, switchIntercept } from './intercept.js';
-import { checkLoadable, checkRelease } from './kernel-build.js';
+import { checkLoadable, checkRelease, findHeaders } from './kernel-build.js';
 import { foreignModule, loadedModule, type Query } from './loaded.js';
 import { installedModules, type ModuleFile } from './module-file.js';
+import { checkMayLoad } from './permission.js';
 import { lastLines, runProgram } from './program.js';
-import { mayLoadModules } from './restrictions.js';
 import { sourceVersion } from './source.js';
 
 /** How to load; everything is optional. */
@@ -38,23 +38,22 @@ export interface UnloadResult {
   kernel: string;
 }
 
-async function checkPermission(host: Host, what: string, verb: string): Promise<void> {
-  if (await mayLoadModules(host)) return;
-  throw new MpuError({
-    code: 'permission-denied',
-    what,
-    why: 'it needs CAP_SYS_MODULE, which root on the host has and root in a container mostly lacks',
-    next: process.getuid?.() === 0 ? `run it on the host: mpu module ${verb}` : `sudo mpu module ${verb}${host.flags}`,
-    exitCode: ExitCode.permission,
-  });
+/** A module in the cache that somebody signed. Without headers, it cannot be told whether it is still the right one. */
+async function signedInCache(host: Host): Promise<ModuleFile | undefined> {
+  if ((await findHeaders(host)) === undefined) return undefined;
+  const cached = await cachedModule(host);
+  return cached?.signed === true ? cached : undefined;
 }
 
-/** The file to load: one that was built or installed for this kernel by this version, else a new one. */
+/**
+ * The file to load: one that was built or installed for this kernel by this version, else a new one. What is installed
+ * was found to be refused before `mpu module sign` is used, so what that has signed comes first.
+ */
 async function moduleToLoad(host: Host, version: string, options: BuildOptions): Promise<ModuleFile> {
   const matches = (file: ModuleFile): boolean => file.ours && file.version === version && file.kernel === host.kernel;
   if (options.key === undefined && options.compiler === undefined) {
     const installed = (await installedModules(host, host.kernel)).find(matches);
-    if (installed !== undefined) return installed;
+    if (installed !== undefined) return (await signedInCache(host)) ?? installed;
   }
   return builtModule(host, options);
 }
@@ -100,7 +99,7 @@ async function load(host: Host, options: LoadOptions): Promise<LoadResult> {
   const before = await loadedModule(host, query);
   if (before.owner === 'foreign') throw foreignModule(what);
   if (before.answer?.version === version) return { outcome: 'unchanged', kernel: host.kernel, module: before.answer };
-  await checkPermission(host, what, 'load');
+  await checkMayLoad(host, what, 'load');
 
   // Before it is loaded, so that a module nobody can ask is not left behind.
   await query();
@@ -132,7 +131,7 @@ export async function unloadModule(host: Host, options: Pick<LoadOptions, 'query
   const before = await loadedModule(host, options.query);
   if (before.owner === 'foreign') throw foreignModule(what);
   if (before.owner === 'none') return { outcome: 'unchanged', kernel: host.running };
-  await checkPermission(host, what, 'unload');
+  await checkMayLoad(host, what, 'unload');
   await drainIntercept(host, what, options.query);
   await remove(what);
   return { outcome: 'unloaded', kernel: host.running };

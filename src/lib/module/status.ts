@@ -2,10 +2,10 @@
 /** Everything there is to know about mpu.ko on a system. Needs no privilege and changes nothing. */
 import { join } from 'node:path';
 import { errnoName } from '../errors.js';
+import { isLoadedAtBoot } from './boot-files.js';
 import { cacheDirectory } from './build.js';
 import { Dkms, type DkmsEntry } from './dkms.js';
-import { Host, readIfPresent, type HostOptions } from './host.js';
-import { BOOT_FILE } from './install.js';
+import { Host, type HostOptions } from './host.js';
 import { findHeaders } from './kernel-build.js';
 import { loadedModule, type LoadedModule, type Query } from './loaded.js';
 import { installedModules, kernelReleases, readModuleFile, type InstalledModule, type ModuleFile } from './module-file.js';
@@ -56,7 +56,7 @@ export async function moduleStatus(system: Host | HostOptions = {}, query?: Quer
     loaded: await loadedModule(host, query),
     installed,
     ...(dkms === undefined ? {} : { dkms }),
-    atBoot: /^mpu$/m.test((await readIfPresent(await host.resolve(BOOT_FILE))) ?? ''),
+    atBoot: await isLoadedAtBoot(host),
     ...(built === undefined ? {} : { built }),
     ...(headers === undefined ? {} : { headers }),
     restrictions: await readRestrictions(host),

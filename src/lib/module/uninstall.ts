@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Taking mpu.ko out of a system, with all that installing and building left. */
-import { readdir, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileError } from '../errors.js';
+import { BOOT_FILE, configurationPath, OPTIONS_FILE } from './boot-files.js';
 import { cacheDirectory } from './build.js';
 import { Dkms } from './dkms.js';
 import { readIfPresent, type Host } from './host.js';
-import { BOOT_FILE, OPTIONS_FILE, runDepmod } from './install.js';
+import { ownModules, removeModules, runDepmod } from './installed-files.js';
 import { unloadModule, type LoadOptions } from './load.js';
 import { loadedModule } from './loaded.js';
 import { installedModules, kernelReleases } from './module-file.js';
+import { checkNotPackaged } from './packaged.js';
+import { checkMayChange, mayChange } from './permission.js';
+
+const WHAT = 'cannot uninstall mpu.ko';
 
 /** How to uninstall. */
 export interface UninstallOptions extends Pick<LoadOptions, 'query'> {
@@ -26,14 +31,9 @@ export interface UninstallResult {
 
 async function removeFiles(host: Host, kernels: readonly string[], removed: string[]): Promise<void> {
   for (const kernel of kernels) {
-    const ours = (await installedModules(host, kernel)).filter((module) => module.ours);
-    for (const { path } of ours) {
-      await rm(path, { force: true });
-      removed.push(path);
-      // Made by the installation, or somebody else's and then not empty.
-      await rmdir(dirname(path)).catch(() => undefined);
-    }
-    if (ours.length > 0) await runDepmod(host, kernel);
+    const paths = await removeModules(host, kernel);
+    removed.push(...paths);
+    if (paths.length > 0) await runDepmod(host, kernel);
   }
 }
 
@@ -62,36 +62,63 @@ async function removePath(path: string, removed: string[]): Promise<void> {
   if (existed) removed.push(path);
 }
 
+/** The versions whose sources lie where DKMS looks for them. */
+async function sourceVersions(host: Host): Promise<string[]> {
+  const parent = await host.resolve('/usr/src');
+  const versions: string[] = [];
+  for (const name of await readdir(parent).catch((): string[] => [])) {
+    const [, version] = /^mpu-(\d.*)$/.exec(name) ?? [];
+    const settings = await readIfPresent(join(parent, name, 'dkms.conf'));
+    if (version !== undefined && settings?.includes('PACKAGE_NAME="mpu"') === true) versions.push(version);
+  }
+  return versions;
+}
+
+/** Whether there is anything but a cache. */
+async function isInstalled(host: Host, options: UninstallOptions): Promise<boolean> {
+  if (options.onlyKernel === true) return (await installedModules(host, host.kernel)).some(({ ours }) => ours);
+  const files = await Promise.all([BOOT_FILE, OPTIONS_FILE].map(async (file) => readIfPresent(await configurationPath(host, file))));
+  return (
+    (await loadedModule(host, options.query)).owner === 'mpu' ||
+    (await ownModules(host)).length > 0 ||
+    (await sourceVersions(host)).length > 0 ||
+    files.some((text) => text !== undefined)
+  );
+}
+
+/** Removes all but the cache, for every kernel. */
+async function removeAll(host: Host, options: UninstallOptions, removed: string[]): Promise<void> {
+  const versions = await sourceVersions(host);
+  await checkNotPackaged(host, WHAT, versions);
+  if ((await loadedModule(host, options.query)).owner === 'mpu') {
+    await unloadModule(host, options);
+    removed.push('the loaded module');
+  }
+  await removeDkms(host, undefined, removed);
+  await removeFiles(host, await kernelReleases(host), removed);
+  for (const version of versions) await removePath(await host.resolve(`/usr/src/mpu-${version}`), removed);
+  for (const file of [BOOT_FILE, OPTIONS_FILE]) await removePath(await configurationPath(host, file), removed);
+}
+
 /**
  * Removes the module for all kernels: unloads it, takes it from DKMS or /lib/modules, and removes the
- * boot configuration, the sources and the cache. Modules of other projects with the name stay.
+ * boot configuration, the sources and the cache. Modules of other projects with the name stay. A user who may not
+ * change the system removes their own cache, when nothing else is there. Throws an MpuError.
  */
 export async function uninstallModule(host: Host, options: UninstallOptions = {}): Promise<UninstallResult> {
   const removed: string[] = [];
+  const { onlyKernel = false } = options;
   try {
-    if (options.onlyKernel === true) {
-      await removeDkms(host, host.kernel, removed);
-      await removeFiles(host, [host.kernel], removed);
-      await removePath(join(cacheDirectory(host), host.kernel), removed);
-      return { outcome: removed.length > 0 ? 'uninstalled' : 'unchanged', removed };
+    if ((await mayChange(host)) || (await isInstalled(host, options))) {
+      await checkMayChange(host, WHAT, 'uninstall');
+      if (onlyKernel) {
+        await removeDkms(host, host.kernel, removed);
+        await removeFiles(host, [host.kernel], removed);
+      } else await removeAll(host, options, removed);
     }
-    if ((await loadedModule(host, options.query)).owner === 'mpu') {
-      await unloadModule(host, options);
-      removed.push('the loaded module');
-    }
-    await removeDkms(host, undefined, removed);
-    await removeFiles(host, await kernelReleases(host), removed);
-    const sources = await host.resolve('/usr/src');
-    for (const name of await readdir(sources).catch((): string[] => [])) {
-      if (/^mpu-\d/.test(name) && (await readIfPresent(join(sources, name, 'dkms.conf')))?.includes('PACKAGE_NAME="mpu"') === true) {
-        await removePath(join(sources, name), removed);
-      }
-    }
-    await removePath(await host.resolve(BOOT_FILE), removed);
-    await removePath(await host.resolve(OPTIONS_FILE), removed);
-    await removePath(cacheDirectory(host), removed);
+    await removePath(onlyKernel ? join(cacheDirectory(host), host.kernel) : cacheDirectory(host), removed);
     return { outcome: removed.length > 0 ? 'uninstalled' : 'unchanged', removed };
   } catch (error) {
-    throw fileError(error, 'cannot uninstall mpu.ko');
+    throw fileError(error, WHAT);
   }
 }

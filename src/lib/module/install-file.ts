@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Installing mpu.ko as a file in /lib/modules/VERSION/extra. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { MpuError, throwIfInterrupted } from '../errors.js';
+import { configureBoot } from './boot-files.js';
+import { builtModule, cacheDirectory, placeFile, type BuiltModule } from './build.js';
+import type { Dkms, DkmsEntry } from './dkms.js';
+import type { Host } from './host.js';
+import type { InstallOptions, InstallResult, SkippedKernel } from './install.js';
+import { ownModules, removeModules, runDepmod } from './installed-files.js';
+import { installedModules, kernelReleases } from './module-file.js';
+import { checkNotPackaged } from './packaged.js';
+import { sourceVersion } from './source.js';
+import { changeSystem, keepPaths, makeParent } from './undo.js';
+
+/** A module and where it goes. */
+interface Placement {
+  kernel: string;
+  built: BuiltModule;
+  path: string;
+}
+
+const versionsOf = (entries: readonly DkmsEntry[]): string[] => [...new Set(entries.map(({ version }) => version))];
+
+/** Builds for one kernel. */
+async function placementFor(host: Host, options: InstallOptions): Promise<Placement> {
+  const built = await builtModule(host, options);
+  return { kernel: host.kernel, built, path: join(await host.resolve(`/lib/modules/${host.kernel}`), 'extra', 'mpu.ko') };
+}
+
+/** Builds for the kernel, and for those that DKMS built for and will not any more; these may be left out. */
+async function placements(host: Host, entries: readonly DkmsEntry[], options: InstallOptions, skipped: SkippedKernel[]): Promise<[Placement, ...Placement[]]> {
+  const found: [Placement, ...Placement[]] = [await placementFor(host, options)];
+  const had = new Set(entries.map(({ kernel }) => kernel));
+  for (const kernel of (await kernelReleases(host)).filter((release) => had.has(release) && release !== host.kernel)) {
+    try {
+      found.push(await placementFor(host.forKernel(kernel), options));
+    } catch (error) {
+      throwIfInterrupted(options.signal);
+      if (!(error instanceof MpuError)) throw error;
+      skipped.push({ kernel, why: error.why });
+    }
+  }
+  return found;
+}
+
+/** Whether the file is all that the kernel has, and as it was built. */
+async function isInPlace(host: Host, { kernel, built, path }: Placement): Promise<boolean> {
+  const modules = (await installedModules(host, kernel)).filter(({ ours }) => ours);
+  return modules.length === 1 && modules[0]?.path === path && (await readFile(path)).equals(await readFile(built.path));
+}
+
+/** Puts the modules in place and takes DKMS's away. Returns whether anything changed. */
+async function placeAll(host: Host, dkms: Dkms | undefined, entries: readonly DkmsEntry[], wanted: readonly Placement[], options: InstallOptions): Promise<boolean> {
+  return changeSystem(cacheDirectory(host), async (undo, scratch) => {
+    let done = entries.length === 0;
+    for (const placement of wanted) done &&= await isInPlace(host, placement);
+    if (!done) {
+      const sources = await Promise.all(versionsOf(entries).map((version) => host.resolve(`/usr/src/mpu-${version}`)));
+      const registration = dkms === undefined || entries.length === 0 ? [] : [await dkms.directory()];
+      const modules = (await ownModules(host)).map(({ path }) => path);
+      for (const { kernel } of wanted) undo.push(() => runDepmod(host, kernel));
+      for (const { path } of wanted) await makeParent(path, undo);
+      await keepPaths(scratch, [...registration, ...sources, ...new Set([...modules, ...wanted.map(({ path }) => path)])], undo);
+      for (const version of versionsOf(entries)) await dkms?.remove(version);
+      for (const directory of sources) await rm(directory, { recursive: true, force: true });
+      for (const { kernel, built, path } of wanted) {
+        await removeModules(host, kernel, path);
+        await mkdir(dirname(path), { recursive: true });
+        await placeFile(built.path, path);
+        throwIfInterrupted(options.signal);
+        await runDepmod(host, kernel);
+      }
+    }
+    const configured = await configureBoot(host, options.intercept, undo);
+    throwIfInterrupted(options.signal);
+    return configured || !done;
+  });
+}
+
+/** Installs the module as a file, in place of DKMS's where that has it. Called by installModule(). */
+export async function installFiles(host: Host, dkms: Dkms | undefined, options: InstallOptions): Promise<InstallResult> {
+  const entries = (await dkms?.status()) ?? [];
+  await checkNotPackaged(host, `cannot install mpu.ko for kernel ${host.kernel}`, versionsOf(entries));
+  const skipped: SkippedKernel[] = [];
+  const wanted = await placements(host, entries, options, skipped);
+  const [first, ...others] = wanted;
+  const changed = await placeAll(host, dkms, entries, wanted, options);
+  return {
+    outcome: changed ? 'installed' : 'unchanged',
+    method: 'file',
+    kernel: host.kernel,
+    version: await sourceVersion(),
+    path: first.path,
+    signed: first.built.signed,
+    alsoFor: others.map(({ kernel }) => kernel),
+    skipped,
+  };
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What the figures of bench/netlink-translation must hold; docs/netlink.md tells why, and for which callers. */
+
+/** Bounds by the name of a figure. */
+const LIMITS: Record<string, { most?: number; least?: number }> = {
+  'to_ns_950/echo_950': { most: 3 },
+  'to_ns_950_middle/echo_950': { most: 3 },
+  'two_callers/one_caller': { least: 1.6 },
+};
+
+/** A sentence for every figure that is outside its limit, or that was not measured at all. */
+export function outsideLimits(figures: ReadonlyMap<string, number>): string[] {
+  return Object.entries(LIMITS).flatMap(([name, { most = Infinity, least = -Infinity }]) => {
+    const value = figures.get(name) ?? NaN;
+    if (value <= most && value >= least) return [];
+    return [`${name} is ${value.toFixed(2)}; ${most === Infinity ? `at least ${least}` : `at most ${most}`} was wanted`];
+  });
+}
