@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `npm run test:debug-kernel`: all cases of the guests on a kernel with every checker, after planted mistakes were found. */
-import { buildInterception } from '../kernel/intercept-test.js';
+import { buildInterception } from '../kernel/intercept-guest.js';
 import { debugKernel } from './debug-kernel.js';
 import { buildModule, type ModuleSource } from './build.js';
 import { runGuest, type GuestOptions, type GuestResult } from './guest.js';
