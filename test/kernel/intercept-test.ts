@@ -2,14 +2,12 @@
 /** Interception on one kernel: mpu.ko and the simulated nvidia.ko in a guest (test/qemu/guest/cases-intercept.c). */
 import t from 'tap';
 import { lacking } from '../lib/engines.js';
-import { runGuest } from '../qemu/guest.js';
+import { CASES, runGuest } from '../qemu/guest.js';
 import { kernelOf, type Series } from '../qemu/kernels.js';
 import { buildInterception } from './intercept-guest.js';
 
-/** Fewer cases than this and the guest's list has been cut by mistake. */
-const FEWEST_CASES = 11;
-/** How often interception is switched, and the module loaded, under load; MPU_TEST_ROUNDS for more. */
-const ROUNDS = Number(process.env.MPU_TEST_ROUNDS ?? 20);
+/** How often interception is switched, and the module loaded, under load; `npm run test:intercept-rounds` for more. */
+const ROUNDS = 20;
 /** Milliseconds for one kernel, a slow download included. */
 const LIMIT = 1_500_000;
 /** Seconds for the guest. */
@@ -25,7 +23,7 @@ export async function testInterception(series: Series): Promise<void> {
     test.same(warnings, [], `builds without warnings for ${kernel.release}`);
     const result = await runGuest(kernel, initramfs, { mode: 'intercept', argument: ROUNDS, timeout: GUEST_S });
     for (const { name, ok } of result.cases) test.ok(ok, name);
-    test.ok(result.cases.length >= FEWEST_CASES, 'the guest ran all its cases');
+    test.equal(result.cases.length, CASES.intercept, 'the guest ran all its cases');
     if (!test.ok(result.finished, 'the guest ended by its own will')) test.comment(result.ending);
   });
 }

@@ -27,17 +27,22 @@ export interface GuestResult {
   ending: string;
 }
 
+/** Cases of a guest by its mode; one more where the kernel looks for memory that was lost. */
+export const CASES = { test: 32, intercept: 11, rounds: 3 } as const;
+
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench' | 'intercept' | 'bench-intercept' | 'planted';
+  mode?: 'test' | 'bench' | 'intercept' | 'rounds' | 'bench-intercept' | 'planted';
   /** What that mode takes: a number of rounds, or a mistake. */
   argument?: string | number;
   /**
-   * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. Or
-   * one CPU whose clock counts instructions, a nanosecond each, whatever else this machine does.
+   * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. By one
+   * thread a CPU goes on for 100 ms, and whoever interrupts it waits for that; interleaved, until the next timer of a clock
+   * that counts instructions, and nobody waits while nothing is to be done. Or one CPU with such a clock, a nanosecond an
+   * instruction, whatever else this machine does.
    */
-  cpus?: 'in-turn' | 'in-parallel' | 'counted';
+  cpus?: 'in-turn' | 'interleaved' | 'in-parallel' | 'counted';
   /** Seconds until the guest is given up. */
   timeout?: number;
   /** MiB of memory; 512 unless given. */
@@ -53,7 +58,8 @@ interface Machine {
   arguments: string[];
   /** How to emulate two CPUs unless asked for otherwise. */
   cpus: 'in-turn' | 'in-parallel';
-  console: string;
+  /** Parameters of the kernel. */
+  parameters: string;
   /** Exit status of QEMU when the guest's init ends it. */
   status: number;
 }
@@ -64,7 +70,8 @@ const MACHINES: Record<Architecture, Machine> = {
     // cmpxchg16b is emulated wrongly when two CPUs use it; in parallel, self-modifying kernel code is not safe either.
     arguments: ['-M', 'pc', '-cpu', 'max,-cx16', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
     cpus: 'in-turn',
-    console: 'ttyS0',
+    // The check that the timer's interrupt arrives counts on a CPU that runs all the time.
+    parameters: 'console=ttyS0 no_timer_check',
     status: 33,
   },
   aarch64: {
@@ -73,7 +80,7 @@ const MACHINES: Record<Architecture, Machine> = {
     // waits for a time slice, and loading a module needs many.
     arguments: ['-M', 'virt', '-cpu', 'max,pauth-impdef=on'],
     cpus: 'in-parallel',
-    console: 'ttyAMA0',
+    parameters: 'console=ttyAMA0',
     status: 0,
   },
 };
@@ -81,13 +88,14 @@ const MACHINES: Record<Architecture, Machine> = {
 const CPUS = {
   'in-turn': ['-smp', '2', '-accel', 'tcg,thread=single'],
   'in-parallel': ['-smp', '2', '-accel', 'tcg,thread=multi'],
+  interleaved: ['-smp', '2', '-accel', 'tcg,thread=single', '-icount', 'shift=3,sleep=off'],
   counted: ['-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off'],
 };
 
 async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
   const machine = MACHINES[kernel.architecture];
   const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, argument } = options;
-  const parameters = `console=${machine.console} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode} ${argument ?? ''}`;
+  const parameters = `${machine.parameters} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode} ${argument ?? ''}`;
   // A guest does not outlive the test that runs it, however that ends.
   const qemu = spawn(
     'setpriv',

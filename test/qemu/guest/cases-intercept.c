@@ -92,10 +92,13 @@ static void observe_once(void)
 	stop(stranger);
 }
 
+/* With structures of both kinds where there have been drivers like that. */
 static const struct {
-	const char *regime, *entry;
-} regimes[] = {{"R0", "frontend"},  {"R1", "frontend"},	 {"R2", "unlocked"},
-	       {"R3a", "unlocked"}, {"R3b", "unlocked"}, {"R4", "unlocked"}};
+	const char *regime, *entry, *layouts;
+} regimes[] = {{"R0", "frontend", "550.163.01"},  {"R1", "frontend", "550.163.01"},
+	       {"R2", "unlocked", "550.163.01"},  {"R3a", "unlocked", "550.163.01"},
+	       {"R3b", "unlocked", "550.163.01"}, {"R4", "unlocked", "550.163.01"},
+	       {"R3a", "unlocked", "570.124.06"}, {"R4", "unlocked", "580.95.05"}};
 
 static void case_regimes(void)
 {
@@ -104,12 +107,12 @@ static void case_regimes(void)
 		struct state state;
 
 		snprintf(parameters, sizeof(parameters), "regime=%s", regimes[i].regime);
-		driver_load(regimes[i].entry, parameters);
+		driver_load_release(regimes[i].entry, regimes[i].layouts, parameters);
 		load_intercepting("intercept=1");
 		observe_once();
 		get_state(&state);
 		CHECK(state.intercept == MPU_INTERCEPT_ON && state.in_flight == 0 &&
-			      state.rewritten >= OBSERVERS * 5,
+			      state.rewritten >= OBSERVERS * 10,
 		      "%s: state %u, %u in flight, %u rewritten", regimes[i].regime,
 		      state.intercept, (unsigned int)state.in_flight,
 		      (unsigned int)state.rewritten);
@@ -283,6 +286,16 @@ void intercept_run(int rounds)
 	run("with other users of ftrace", case_traced, 60);
 	run("with a live patch", case_livepatch, 60);
 	switch_run(run);
+	run("the kernel log is clean", case_log, 30);
+	kernel_leaks_run();
+}
+
+void intercept_rounds_run(int rounds)
+{
+	if (rounds)
+		switch_rounds = rounds;
+	kernel_log_start();
+	rounds_run(run);
 	run("the kernel log is clean", case_log, 30);
 	kernel_leaks_run();
 }

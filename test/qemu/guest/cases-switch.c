@@ -26,6 +26,9 @@
 
 int switch_rounds = 40;
 
+/* On an emulated machine that has to share its processors. */
+enum { SECONDS_A_ROUND = 5 };
+
 static const char *const drivers[][2] = {{"frontend", "regime=R0"}, {"unlocked", "regime=R4"}};
 
 static const enum observer plain[] = {OBSERVER_STATIC, OBSERVER_MUSL, OBSERVER_32};
@@ -214,6 +217,13 @@ void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int s
 {
 	run("a process that sleeps in the driver", case_sleeping, 60);
 	run("a process that is killed in the driver", case_killed, 60);
-	run("on and off under load", case_switching, 3600);
-	run("loaded and unloaded under load", case_reloading, 3600);
+	rounds_run(run);
+}
+
+void rounds_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds))
+{
+	const unsigned int seconds = 300 + SECONDS_A_ROUND * (unsigned int)switch_rounds;
+
+	run("on and off under load", case_switching, seconds);
+	run("loaded and unloaded under load", case_reloading, seconds);
 }

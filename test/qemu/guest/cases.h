@@ -61,6 +61,10 @@ void case_client_without(void);
 void intercept_run(int rounds);
 void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
 
+/* Those that are repeated: all of them together, or in a guest of their own. */
+void rounds_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
+void intercept_rounds_run(int rounds);
+
 /* The documentation's example, run as its own program. */
 void case_example(void);
 

@@ -155,6 +155,8 @@ int main(int argc, char **argv)
 		planted_run(argv[2]);
 	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
 		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
+	else if (argc > 1 && strcmp(argv[1], "rounds") == 0)
+		intercept_rounds_run(argc > 2 ? atoi(argv[2]) : 0);
 	else
 		run_cases();
 	report_finish();
