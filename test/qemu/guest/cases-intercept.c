@@ -281,6 +281,8 @@ void intercept_run(int rounds)
 	kernel_log_start();
 	run("every regime, every kind of program", case_regimes, 120);
 	run("the host sees what it saw", case_host_untouched, 30);
+	run("a caller's memory changes at any moment of a call", case_hostile, 300);
+	run("callers whose threads change it all the time", case_wild, 120);
 	run("GET, SET and the parameter", case_states, 60);
 	run("the driver comes and goes", case_driver_reloads, 60);
 	run("with other users of ftrace", case_traced, 60);

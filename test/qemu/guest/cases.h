@@ -61,6 +61,10 @@ void case_client_without(void);
 void intercept_run(int rounds);
 void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
 
+/* cases-hostile.c: callers that change their memory under the call */
+void case_hostile(void);
+void case_wild(void);
+
 /* Those that are repeated: all of them together, or in a guest of their own. */
 void rounds_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
 void intercept_rounds_run(int rounds);
