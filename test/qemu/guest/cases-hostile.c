@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Callers whose memory is not what it was when the driver accepted it. */
+/* A caller whose memory is changed, protected or gone at a moment of the call. */
 #include "cases.h"
 #include "gpu.h"
 #include "intercept.h"
+#include "questions.h"
 #include "report.h"
 #include "world.h"
 
@@ -21,115 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "test/rm-sim/client/rm.h"
 #include "uapi/mpu.h"
-
-enum { PAGE = 4096, MIB = 1 << 20 };
-
-/* What a call is made of, each thing on pages of its own. */
-enum { CONTROL = 0, XFER = 1, PARAMS = 2, ARRAY = 6, PAGES = 10 };
-
-struct xfer {
-	uint32_t cmd, size;
-	uint64_t argument;
-};
-
-static uint8_t *area;
-static struct gpu_client gpu;
-
-static void *page(unsigned int number)
-{
-	return area + (size_t)number * PAGE;
-}
-
-struct question {
-	uint32_t cmd, size;
-	bool of_root;
-	void (*ask)(uint32_t *params);
-	bool (*is_right)(const uint32_t *params, const uint32_t *array);
-};
-
-static void ask_list(uint32_t *params)
-{
-	params[1] = NV20_SUBDEVICE_0;
-}
-
-static bool list_is_right(const uint32_t *params, const uint32_t *array)
-{
-	(void)array;
-	return params[2] == 1 && params[3] == (uint32_t)getpid();
-}
-
-static void ask_info(uint32_t *params)
-{
-	params[0] = 1;
-	params[2] = (uint32_t)getpid();
-}
-
-static bool info_is_right(const uint32_t *params, const uint32_t *array)
-{
-	(void)array;
-	return params[2] == (uint32_t)getpid() && params[6] == 100 * MIB;
-}
-
-static void ask_sessions(uint32_t *params)
-{
-	const uint64_t array = (uintptr_t)page(ARRAY);
-
-	params[0] = 512;
-	memcpy(params + 2, &array, sizeof(array));
-}
-
-static bool sessions_are_right(const uint32_t *params, const uint32_t *array)
-{
-	return params[0] == 1 && array[0] == (uint32_t)getpid();
-}
-
-static void ask_record(uint32_t *params)
-{
-	params[0] = 0x100;
-	params[1] = (uint32_t)getpid();
-}
-
-static bool record_is_right(const uint32_t *params, const uint32_t *array)
-{
-	(void)array;
-	return params[1] == (uint32_t)getpid() && params[3] == 30;
-}
-
-static const struct question questions[] = {
-	{0x2080018e, 14408, false, ask_info, info_is_right},
-	{0x2080016e, 16, false, ask_sessions, sessions_are_right},
-	{0x2080018d, 3812, false, ask_list, list_is_right},
-	{0xb03, 48, true, ask_record, record_is_right},
-};
-enum { QUESTIONS = sizeof(questions) / sizeof(*questions) };
-
-/* Writes a question into memory that is laid out as area is. */
-static void write_question(const struct question *question, uint8_t *memory)
-{
-	const struct rm_control control = {.client = gpu.root,
-					   .object = question->of_root ? gpu.root : gpu.subdevice,
-					   .cmd = question->cmd,
-					   .params = (uintptr_t)page(PARAMS),
-					   .params_size = question->size,
-					   .status = 0xffff};
-	const struct xfer xfer = {NV_ESC_RM_CONTROL, sizeof(control), (uintptr_t)page(CONTROL)};
-
-	memset(memory, 0, (size_t)PAGES * PAGE);
-	memcpy(memory + CONTROL * PAGE, &control, sizeof(control));
-	memcpy(memory + XFER * PAGE, &xfer, sizeof(xfer));
-	question->ask((uint32_t *)(void *)(memory + PARAMS * PAGE));
-}
-
-/* Returns 0 or the errno. */
-static int call(bool wrapped)
-{
-	const unsigned long request =
-		wrapped ? RM_REQUEST(NV_ESC_IOCTL_XFER_CMD, 16) : RM_REQUEST(NV_ESC_RM_CONTROL, 32);
-
-	return ioctl(gpu.fd, request, page(wrapped ? XFER : CONTROL)) == 0 ? 0 : errno;
-}
 
 /*
  * What is done to the memory of a call, or to its process, at a moment of it. The kernel finds one
@@ -230,7 +123,7 @@ static void do_deed(void)
 		scribble();
 		break;
 	case CLOSE:
-		close(gpu.fd);
+		close(asker.fd);
 		break;
 	case DIE:
 		shared->dying = 1;
@@ -286,7 +179,7 @@ static int ask(const struct question *question, bool wrapped, unsigned int at, e
 	if (watch.moments >= at && deed == UNMAP)
 		map_area(MAP_FIXED);
 	if (watch.moments >= at && deed == CLOSE)
-		gpu_open(&gpu, 100, 30);
+		gpu_open(&asker, 100, 30);
 	mprotect(area, PAGES * PAGE, PROT_READ | PROT_WRITE);
 	hide_pages();
 	return error;
@@ -333,7 +226,7 @@ static void check_own_answer(unsigned int i, bool wrapped)
 static void be_hostile(void *unused)
 {
 	(void)unused;
-	gpu_open(&gpu, 100, 30);
+	gpu_open(&asker, 100, 30);
 	start_watch();
 	meet_driver();
 	for (unsigned int i = 0; i < QUESTIONS; i++) {
@@ -364,7 +257,7 @@ static void die(void *argument)
 {
 	const unsigned int *at = argument;
 
-	gpu_open(&gpu, 100, 30);
+	gpu_open(&asker, 100, 30);
 	start_watch();
 	ask(&questions[0], false, *at, DIE);
 }
@@ -393,120 +286,6 @@ void case_hostile(void)
 	}
 	get_state(&state);
 	CHECK(state.in_flight == 0, "%u in flight", (unsigned int)state.in_flight);
-	stop(stranger);
-	unload_intercepting();
-	driver_unload();
-}
-
-/* Threads that change everything about the memory of a call while it is made, as often as they can.
- */
-static struct {
-	int pipe[2];
-	volatile uint32_t stop;
-} race;
-
-/* Into memory that may not be there: only the kernel can. */
-static void put(const void *data, size_t size, void *to)
-{
-	ssize_t ignored = write(race.pipe[1], data, size);
-
-	ignored = read(race.pipe[0], to, size);
-	(void)ignored;
-	/* What did not get there. */
-	while (read(race.pipe[0], watch.kept, sizeof(watch.kept)) > 0)
-		;
-}
-
-static void *change_memory(void *unused)
-{
-	unsigned int seed = (unsigned int)getpid();
-
-	while (!race.stop) {
-		void *place = page((unsigned int)rand_r(&seed) % PAGES);
-
-		switch (rand_r(&seed) % 4) {
-		case 0:
-			mprotect(place, PAGE, PROT_NONE);
-			break;
-		case 1:
-			mprotect(place, PAGE, PROT_READ);
-			break;
-		case 2:
-			munmap(place, PAGE);
-			break;
-		}
-		/* Mostly it is there. */
-		if (rand_r(&seed) % 4)
-			mmap(place, PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	}
-	return unused;
-}
-
-static void *change_words(void *unused)
-{
-	int random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-	unsigned int seed = (unsigned int)getpid() + 1;
-
-	while (!race.stop) {
-		ssize_t size = read(random,
-				    (uint8_t *)page((unsigned int)rand_r(&seed) % PAGES) +
-					    rand_r(&seed) % 64,
-				    1 + (size_t)rand_r(&seed) % 8);
-		(void)size;
-	}
-	return unused;
-}
-
-static void be_wild(void *argument)
-{
-	static uint8_t call_memory[PAGES * PAGE];
-	const volatile uint32_t *until = argument;
-	pthread_t threads[2];
-
-	gpu_open(&gpu, 100, 30);
-	area = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		    -1, 0);
-	CHECK(area != MAP_FAILED && pipe2(race.pipe, O_CLOEXEC | O_NONBLOCK) == 0, "errno %d",
-	      errno);
-	CHECK(pthread_create(&threads[0], NULL, change_memory, NULL) == 0 &&
-		      pthread_create(&threads[1], NULL, change_words, NULL) == 0,
-	      "no threads");
-	for (unsigned int i = 0; !*until; i++) {
-		write_question(&questions[i % QUESTIONS], call_memory);
-		put(call_memory + CONTROL * PAGE, 32, page(CONTROL));
-		put(call_memory + XFER * PAGE, 16, page(XFER));
-		put(call_memory + PARAMS * PAGE, 64, page(PARAMS));
-		call(i & 1);
-	}
-	race.stop = 1;
-	pthread_join(threads[0], NULL);
-	pthread_join(threads[1], NULL);
-}
-
-void case_wild(void)
-{
-	static const enum observer observers[] = {OBSERVER_STATIC, OBSERVER_32};
-	uint32_t *until = shared_memory(sizeof(*until));
-	struct container *others;
-	struct state before, after;
-	pid_t wild[2], stranger;
-
-	driver_load("frontend", "regime=R0");
-	load_intercepting("intercept=1");
-	stranger = stranger_start();
-	get_state(&before);
-	for (int i = 0; i < 2; i++)
-		wild[i] = start(CLONE_NEWPID, be_wild, until);
-	others = container_start("strict", observers, 2, (uint32_t)stranger);
-	sleep(5);
-	*until = 1;
-	for (int i = 0; i < 2; i++)
-		finish(wild[i]);
-	container_finish(others);
-	get_state(&after);
-	CHECK(after.in_flight == 0 && after.rewritten > before.rewritten, "%u in flight",
-	      (unsigned int)after.in_flight);
 	stop(stranger);
 	unload_intercepting();
 	driver_unload();

@@ -72,17 +72,25 @@ int set_intercept(uint32_t value)
 	return reply.error;
 }
 
-void write_text(const char *path, const char *text)
+int try_write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int error;
 
 	CHECK(fd >= 0, "%s: errno %d", path, errno);
-	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s to %s: errno %d", text,
-	      path, errno);
+	error = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : errno;
 	close(fd);
+	return error;
 }
 
-static void observe_once(void)
+void write_text(const char *path, const char *text)
+{
+	int error = try_write_text(path, text);
+
+	CHECK(error == 0, "%s to %s: errno %d", text, path, error);
+}
+
+void observe_once(void)
 {
 	const pid_t stranger = stranger_start();
 	struct container *container;
@@ -197,70 +205,6 @@ static void case_driver_reloads(void)
 	unload_intercepting();
 }
 
-/* Another user of ftrace on the same function. */
-static void case_traced(void)
-{
-	static const char *const tracers[] = {"function", "function_graph"};
-
-	mkdir("/tracing", 0755);
-	CHECK(mount("tracefs", "/tracing", "tracefs", 0, NULL) == 0, "errno %d", errno);
-	driver_load("unlocked", "regime=R0");
-	for (size_t i = 0; i < 2; i++) {
-		write_text("/tracing/set_ftrace_filter", "nvidia_unlocked_ioctl");
-		write_text("/tracing/current_tracer", tracers[i]);
-		load_intercepting("intercept=1");
-		observe_once();
-		write_text("/tracing/current_tracer", "nop");
-		observe_once();
-		write_text("/tracing/current_tracer", tracers[i]);
-		observe_once();
-		unload_intercepting();
-		write_text("/tracing/current_tracer", "nop");
-		write_text("/tracing/set_ftrace_filter", "");
-	}
-	umount("/tracing");
-	driver_unload();
-}
-
-#define LIVEPATCH "/sys/kernel/livepatch/livepatch_nvidia/enabled"
-
-static void unload_livepatch(void)
-{
-	int error = -EBUSY;
-
-	write_text(LIVEPATCH, "0");
-	/* Until every task has left the patched function. */
-	for (int i = 0; i < 500 && error; i++) {
-		usleep(20000);
-		error = module_unload_name("livepatch_nvidia");
-	}
-	CHECK(error == 0, "error %d", error);
-}
-
-static void case_livepatch(void)
-{
-	struct state state;
-	int error;
-
-	driver_load("unlocked", "regime=R0");
-	error = module_load_file("/livepatch_nvidia.ko", "");
-	CHECK(error == 0, "error %d", error);
-	load_intercepting("intercept=1");
-	get_state(&state);
-	CHECK(state.intercept == MPU_INTERCEPT_BLOCKED && strstr(state.reason, "somebody else"),
-	      "state %u, reason \"%s\"", state.intercept, state.reason);
-	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -EBUSY, "error %d", error);
-	unload_livepatch();
-	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
-	observe_once();
-
-	error = module_load_file("/livepatch_nvidia.ko", "");
-	CHECK(error == -EBUSY, "error %d", error);
-	observe_once();
-	unload_intercepting();
-	driver_unload();
-}
-
 static void case_log(void)
 {
 	kernel_log_check();
@@ -285,9 +229,9 @@ void intercept_run(int rounds)
 	run("callers whose threads change it all the time", case_wild, 120);
 	run("GET, SET and the parameter", case_states, 60);
 	run("the driver comes and goes", case_driver_reloads, 60);
-	run("with other users of ftrace", case_traced, 60);
-	run("with a live patch", case_livepatch, 60);
+	coexist_run(run);
 	switch_run(run);
+	lockdown_run(run);
 	run("the kernel log is clean", case_log, 30);
 	kernel_leaks_run();
 }

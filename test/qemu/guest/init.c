@@ -109,6 +109,7 @@ static void run_cases(void)
 	report_run("nested PID namespaces", case_nested, 30);
 	report_run("a caller that unshared its PID namespace", case_unshared, 30);
 	report_run("a socket opened in another namespace", case_inherited_socket, 30);
+	report_run("a request sent by a worker of io_uring", case_uring, 30);
 	report_run("ids of threads", case_thread, 30);
 	report_run("a process whose main thread has ended", case_leader_gone, 30);
 	report_run("a zombie", case_zombie, 30);
