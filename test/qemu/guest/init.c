@@ -37,12 +37,22 @@ static void mount_all(void)
 	mount("sys", "/sys", "sysfs", 0, NULL);
 }
 
+/* A kernel that is locked down later opens them no more. */
+static int ports_are_open;
+
+static void open_ports(void)
+{
+#if defined(__x86_64__)
+	ports_are_open = iopl(3) == 0;
+#endif
+}
+
 _Noreturn static void power_off(void)
 {
 	/* What was said must be out before the machine is gone. */
 	tcdrain(STDOUT_FILENO);
 #if defined(__x86_64__)
-	if (iopl(3) == 0)
+	if (ports_are_open)
 		outb(EXIT_CODE, EXIT_PORT);
 #endif
 	reboot(RB_POWER_OFF);
@@ -144,6 +154,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	mount_all();
+	open_ports();
 	report_init();
 	world_init();
 	uname(&name);
