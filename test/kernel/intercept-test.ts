@@ -2,7 +2,7 @@
 /** Interception on one kernel: mpu.ko and the simulated nvidia.ko in a guest (test/qemu/guest/cases-intercept.c). */
 import t from 'tap';
 import { lacking } from '../lib/engines.js';
-import { CASES, runGuest } from '../qemu/guest.js';
+import { checkGuest } from '../qemu/guest-test.js';
 import { kernelOf, type Series } from '../qemu/kernels.js';
 import { buildInterception } from './intercept-guest.js';
 
@@ -21,9 +21,6 @@ export async function testInterception(series: Series): Promise<void> {
     const kernel = await kernelOf(series);
     const { initramfs, warnings } = await buildInterception(kernel);
     test.same(warnings, [], `builds without warnings for ${kernel.release}`);
-    const result = await runGuest(kernel, initramfs, { mode: 'intercept', argument: ROUNDS, timeout: GUEST_S });
-    for (const { name, ok } of result.cases) test.ok(ok, name);
-    test.equal(result.cases.length, CASES.intercept, 'the guest ran all its cases');
-    if (!test.ok(result.finished, 'the guest ended by its own will')) test.comment(result.ending);
+    await checkGuest(test, 'intercept', kernel, initramfs, { argument: ROUNDS, timeout: GUEST_S });
   });
 }

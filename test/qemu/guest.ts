@@ -30,12 +30,12 @@ export interface GuestResult {
 }
 
 /** Cases of a guest by its mode; one more where the kernel looks for memory that was lost. */
-export const CASES = { test: 33, intercept: 17, rounds: 3 } as const;
+export const CASES = { test: 33, intercept: 17, rounds: 3, absent: 3 } as const;
 
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench' | 'intercept' | 'rounds' | 'bench-intercept' | 'planted';
+  mode?: 'test' | 'bench' | 'intercept' | 'rounds' | 'absent' | 'bench-intercept' | 'planted';
   /** What that mode takes: a number of rounds, or a mistake. */
   argument?: string | number;
   /**

@@ -52,8 +52,10 @@ void get_state(struct state *state)
 		 attribute ? (const char *)attribute_data(attribute) : "");
 	attribute = message_find(&reply.message, MPU_A_COUNTERS);
 	CHECK(attribute, "no counters on the host");
-	state->in_flight = attribute_u64(nest_find(attribute, MPU_A_COUNTER_IN_FLIGHT));
-	state->rewritten = attribute_u64(nest_find(attribute, MPU_A_COUNTER_REWRITTEN));
+	if (state->intercept != MPU_INTERCEPT_ABSENT) {
+		state->in_flight = attribute_u64(nest_find(attribute, MPU_A_COUNTER_IN_FLIGHT));
+		state->rewritten = attribute_u64(nest_find(attribute, MPU_A_COUNTER_REWRITTEN));
+	}
 	client_close(&client);
 }
 

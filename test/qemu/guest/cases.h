@@ -64,6 +64,9 @@ void case_client_without(void);
 void intercept_run(int rounds);
 void intercept_rounds_run(int rounds);
 
+/* cases-absent.c: where the kernel has not what that takes */
+void absent_run(void);
+
 /* The documentation's example, run as its own program. */
 void case_example(void);
 

@@ -37,8 +37,10 @@ static void mount_all(void)
 	mount("sys", "/sys", "sysfs", 0, NULL);
 }
 
+#if defined(__x86_64__)
 /* A kernel that is locked down later opens them no more. */
 static int ports_are_open;
+#endif
 
 static void open_ports(void)
 {
@@ -169,6 +171,8 @@ int main(int argc, char **argv)
 		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
 	else if (argc > 1 && strcmp(argv[1], "rounds") == 0)
 		intercept_rounds_run(argc > 2 ? atoi(argv[2]) : 0);
+	else if (argc > 1 && strcmp(argv[1], "absent") == 0)
+		absent_run();
 	else
 		run_cases();
 	report_finish();
