@@ -74,6 +74,7 @@ for (const [type, place] of Object.entries(mounts)) {
   mkdirSync(place, { recursive: true });
   execFileSync('mount', ['-t', type, type, place]);
 }
+say('init');
 const plan = JSON.parse(readFileSync('/plan.json', 'utf8')) as GuestPlan;
 const outcome: GuestOutcome = { drivers: [], plays: [] };
 const { examine, module, withModule, withoutModule } = plan;

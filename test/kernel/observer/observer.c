@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * observer MODE WORKER THREADED STRANGER: a process in a container that asks the driver about the
- * others and judges every answer. It is built in several ways (32-bit, static, with other libcs),
- * so all it needs is in os.h.
+ * observer MODE WORKER THREADED STRANGER LAYOUTS: a process in a container that asks the driver
+ * about the others and judges every answer. It is built in several ways (32-bit, static, with other
+ * libcs), so all it needs is in os.h.
  *
  * WORKER has 100 MiB and a busy GPU, THREADED 200 MiB by a client that a thread of it opened; both
- * are numbers here. STRANGER is the host PID of a process of another container.
+ * are numbers here. STRANGER is the host PID of a process of another container. LAYOUTS is the
+ * first number of the release whose structures the driver has, 550 or later.
  *
  * MODE: "once" for one round; "strict" for rounds until standard input ends; "either" likewise,
  * where the driver's own answer, whole, is as good as a right one. Exit status 0 when all was well.
@@ -20,27 +21,38 @@ enum {
 	NVENC_SESSIONS = 0x2080016e,
 	GPU_ID = 0x100,
 	MIB = 1 << 20,
+	SERIALIZED = 4,
 };
 
-/* Layouts of release 550. */
 enum {
 	MOST_PIDS = 950,
+	PIDS_SIZE = 3812,
 	INFO_SIZE = 14408,
 	INFO_STRIDE = 72,
 	SAMPLES = 72,
-	SAMPLE_SIZE = 704,
-	SAMPLES_SIZE = 50704,
 	ENGINES = 6,
-	ENGINE_SIZE = 116,
 	SESSIONS = 512,
 	SESSION_SIZE = 32,
 };
+
+/* Of a sample: a time, then the engines. From 570 on an engine ends with a kernel address. */
+enum { ENGINE_SIZE = 116, ENGINE_SIZE_570 = 128, KERNEL_ADDRESS = 120 };
+
+static uint32_t engine_size;
 
 struct control {
 	uint32_t client, object, cmd, flags;
 	uint64_t params;
 	uint32_t size, status;
 };
+
+/* Carries any other request. */
+struct xfer {
+	uint32_t cmd, size;
+	uint64_t argument;
+};
+
+enum { XFER = 0xc01046d3, CONTROL = 0xc020462a, CONTROL_NUMBER = 0x2a };
 
 struct alloc {
 	uint32_t root, parent, handle, cls;
@@ -52,7 +64,7 @@ static int fd;
 static uint32_t root, device, subdevice;
 static uint32_t self, worker, threaded, stranger;
 static uint32_t params[65536 / 4], sessions[SESSIONS * SESSION_SIZE / 4];
-static int either;
+static int either, wrapped;
 
 static _Noreturn void fail(const char *what)
 {
@@ -83,7 +95,9 @@ static uint32_t ask(uint32_t object, uint32_t cmd, uint32_t size)
 				  .size = size,
 				  .status = 0xffff};
 
-	if (os_ioctl(fd, 0xc020462a, &control) != 0)
+	const struct xfer xfer = {CONTROL_NUMBER, sizeof(control), (uintptr_t)&control};
+
+	if (os_ioctl(fd, wrapped ? XFER : CONTROL, wrapped ? (void *)&xfer : (void *)&control) != 0)
 		fail("the ioctl itself");
 	if (control.client != root || control.object != object || control.cmd != cmd ||
 	    control.flags || control.params != (uintptr_t)params || control.size != size)
@@ -115,7 +129,7 @@ static void check_list(void)
 {
 	clear();
 	params[1] = 0x2080;
-	if (ask(subdevice, GET_PIDS, 3812) != 0 || params[0] != 0 || params[1] != 0x2080)
+	if (ask(subdevice, GET_PIDS, PIDS_SIZE) != 0 || params[0] != 0 || params[1] != 0x2080)
 		fail("list refused");
 	if (params[2] > MOST_PIDS)
 		fail("list too long");
@@ -161,26 +175,34 @@ static void check_info(void)
 
 static void check_samples(void)
 {
-	int busy = 0, strangers = 0;
+	int busy = 0, strangers = 0, addresses = 0;
+
+	const uint32_t sample_size = 8 + ENGINES * engine_size;
 
 	clear();
-	params[1] = SAMPLES * SAMPLE_SIZE;
-	if (ask(subdevice, SAMPLES_V2, SAMPLES_SIZE) != 0)
+	params[1] = SAMPLES * sample_size;
+	if (ask(subdevice, SAMPLES_V2, 16 + SAMPLES * sample_size) != 0)
 		fail("samples refused");
 	for (uint32_t i = 0; i < SAMPLES * ENGINES; i++) {
-		const uint32_t *engine = params + 4 + i / ENGINES * (SAMPLE_SIZE / 4) + 2 +
-					 i % ENGINES * (ENGINE_SIZE / 4);
+		const uint32_t *engine = params + 4 + i / ENGINES * (sample_size / 4) + 2 +
+					 i % ENGINES * (engine_size / 4);
 		uint32_t pid = engine[2];
 
+		if (engine_size == ENGINE_SIZE_570 &&
+		    (engine[KERNEL_ADDRESS / 4] || engine[KERNEL_ADDRESS / 4 + 1]))
+			addresses++;
 		if (pid == 0 || pid == 0xffffffff)
 			continue;
 		busy |= pid == worker && engine[0] > 0;
 		strangers |= !is_here(pid);
 	}
-	if (either && strangers && !busy)
+	/* Up to 570 of everybody, then of whom the caller is not to see. */
+	if (either && strangers && (!busy || addresses))
 		return;
 	if (strangers)
 		fail("a sample of a process of elsewhere");
+	if (addresses)
+		fail("an address of the kernel");
 	if (!busy)
 		fail("no sample of the busy process");
 }
@@ -224,40 +246,68 @@ static void check_sessions(void)
 		fail("sessions");
 }
 
+/* What the driver refuses is refused. */
+static void refused(const struct control *control, const char *what)
+{
+	struct control bare = *control, inner = *control;
+	const struct xfer xfer = {CONTROL_NUMBER, sizeof(inner), (uintptr_t)&inner};
+
+	if (os_ioctl(fd, CONTROL, &bare) == 0 && bare.status == 0)
+		fail(what);
+	if (os_ioctl(fd, XFER, &xfer) == 0 && inner.status == 0)
+		fail(what);
+}
+
 static void check_refusals(void)
 {
 	struct control control = {.client = root, .object = subdevice, .cmd = GET_PIDS};
+	struct xfer xfer = {CONTROL_NUMBER, sizeof(control), 16};
 
-	/* What the driver refuses is refused. */
 	control.params = 16;
-	control.size = 3812;
-	if (os_ioctl(fd, 0xc020462a, &control) == 0 && control.status == 0)
-		fail("params that are not there are accepted");
-	control.size = 3808;
-	if (os_ioctl(fd, 0xc020462a, &control) == 0 && control.status == 0)
-		fail("a wrong size is accepted");
-	if (os_ioctl(fd, 0xc020462a, (void *)16) == 0)
+	control.size = PIDS_SIZE;
+	refused(&control, "params that are not there are accepted");
+	control.size = PIDS_SIZE - 4;
+	refused(&control, "a wrong size is accepted");
+	if (os_ioctl(fd, CONTROL, (void *)16) == 0 || os_ioctl(fd, XFER, (void *)16) == 0 ||
+	    os_ioctl(fd, XFER, &xfer) == 0)
 		fail("an argument that is not there is accepted");
+	xfer.argument = (uintptr_t)&control;
+	xfer.size = sizeof(control) - 4;
+	if (os_ioctl(fd, XFER, &xfer) == 0)
+		fail("a control of a wrong size is accepted");
+
+	clear();
+	params[1] = 0x2080;
+	control.params = (uintptr_t)params;
+	control.size = PIDS_SIZE;
+	control.flags = SERIALIZED;
+	refused(&control, "plain parameters are taken for serialised ones");
+	if (params[0] != 0 || params[1] != 0x2080 || params[2] != 0)
+		fail("what was refused has been written to");
 }
+
+static void (*const checks[])(void) = {check_list, check_info, check_samples, check_record,
+				       check_sessions};
 
 static void check_all(void)
 {
-	check_list();
-	check_info();
-	check_samples();
-	check_record();
-	check_sessions();
+	for (wrapped = 0; wrapped < 2; wrapped++)
+		for (unsigned int i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
+			checks[i]();
+			os_rest();
+		}
 	check_refusals();
 }
 
 static int observe(int count, char **arguments)
 {
-	if (count != 5)
+	if (count != 6)
 		fail("usage");
 	either = arguments[1][0] == 'e';
 	worker = os_number(arguments[2]);
 	threaded = os_number(arguments[3]);
 	stranger = os_number(arguments[4]);
+	engine_size = os_number(arguments[5]) < 570 ? ENGINE_SIZE : ENGINE_SIZE_570;
 	self = os_self();
 	fd = os_open("/dev/nvidiactl");
 	if (fd < 0)

@@ -101,14 +101,21 @@ static inline uint32_t os_number(const char *text)
 	return number;
 }
 
+/*
+ * The emulated CPUs are slow, and others want them as well: whoever switches interception waits
+ * until every process has slept.
+ */
+static inline void os_rest(void)
+{
+	const struct timespec nap = {0, 2000000};
+
+	os_nap(&nap);
+}
+
 /* Until the other end of standard input, which does not block, is closed. */
 static inline int os_goes_on(void)
 {
-	/* The emulated CPUs are slow, and others want them as well. */
-	const struct timespec nap = {0, 5000000};
 	char byte;
-
-	os_nap(&nap);
 
 	return os_read(&byte, 1) == -11; /* EAGAIN */
 }

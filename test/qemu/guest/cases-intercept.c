@@ -52,8 +52,10 @@ void get_state(struct state *state)
 		 attribute ? (const char *)attribute_data(attribute) : "");
 	attribute = message_find(&reply.message, MPU_A_COUNTERS);
 	CHECK(attribute, "no counters on the host");
-	state->in_flight = attribute_u64(nest_find(attribute, MPU_A_COUNTER_IN_FLIGHT));
-	state->rewritten = attribute_u64(nest_find(attribute, MPU_A_COUNTER_REWRITTEN));
+	if (state->intercept != MPU_INTERCEPT_ABSENT) {
+		state->in_flight = attribute_u64(nest_find(attribute, MPU_A_COUNTER_IN_FLIGHT));
+		state->rewritten = attribute_u64(nest_find(attribute, MPU_A_COUNTER_REWRITTEN));
+	}
 	client_close(&client);
 }
 
@@ -72,17 +74,25 @@ int set_intercept(uint32_t value)
 	return reply.error;
 }
 
-void write_text(const char *path, const char *text)
+int try_write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int error;
 
 	CHECK(fd >= 0, "%s: errno %d", path, errno);
-	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s to %s: errno %d", text,
-	      path, errno);
+	error = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : errno;
 	close(fd);
+	return error;
 }
 
-static void observe_once(void)
+void write_text(const char *path, const char *text)
+{
+	int error = try_write_text(path, text);
+
+	CHECK(error == 0, "%s to %s: errno %d", text, path, error);
+}
+
+void observe_once(void)
 {
 	const pid_t stranger = stranger_start();
 	struct container *container;
@@ -92,10 +102,13 @@ static void observe_once(void)
 	stop(stranger);
 }
 
+/* With structures of both kinds where there have been drivers like that. */
 static const struct {
-	const char *regime, *entry;
-} regimes[] = {{"R0", "frontend"},  {"R1", "frontend"},	 {"R2", "unlocked"},
-	       {"R3a", "unlocked"}, {"R3b", "unlocked"}, {"R4", "unlocked"}};
+	const char *regime, *entry, *layouts;
+} regimes[] = {{"R0", "frontend", "550.163.01"},  {"R1", "frontend", "550.163.01"},
+	       {"R2", "unlocked", "550.163.01"},  {"R3a", "unlocked", "550.163.01"},
+	       {"R3b", "unlocked", "550.163.01"}, {"R4", "unlocked", "550.163.01"},
+	       {"R3a", "unlocked", "570.124.06"}, {"R4", "unlocked", "580.95.05"}};
 
 static void case_regimes(void)
 {
@@ -104,12 +117,12 @@ static void case_regimes(void)
 		struct state state;
 
 		snprintf(parameters, sizeof(parameters), "regime=%s", regimes[i].regime);
-		driver_load(regimes[i].entry, parameters);
+		driver_load_release(regimes[i].entry, regimes[i].layouts, parameters);
 		load_intercepting("intercept=1");
 		observe_once();
 		get_state(&state);
 		CHECK(state.intercept == MPU_INTERCEPT_ON && state.in_flight == 0 &&
-			      state.rewritten >= OBSERVERS * 5,
+			      state.rewritten >= OBSERVERS * 10,
 		      "%s: state %u, %u in flight, %u rewritten", regimes[i].regime,
 		      state.intercept, (unsigned int)state.in_flight,
 		      (unsigned int)state.rewritten);
@@ -194,70 +207,6 @@ static void case_driver_reloads(void)
 	unload_intercepting();
 }
 
-/* Another user of ftrace on the same function. */
-static void case_traced(void)
-{
-	static const char *const tracers[] = {"function", "function_graph"};
-
-	mkdir("/tracing", 0755);
-	CHECK(mount("tracefs", "/tracing", "tracefs", 0, NULL) == 0, "errno %d", errno);
-	driver_load("unlocked", "regime=R0");
-	for (size_t i = 0; i < 2; i++) {
-		write_text("/tracing/set_ftrace_filter", "nvidia_unlocked_ioctl");
-		write_text("/tracing/current_tracer", tracers[i]);
-		load_intercepting("intercept=1");
-		observe_once();
-		write_text("/tracing/current_tracer", "nop");
-		observe_once();
-		write_text("/tracing/current_tracer", tracers[i]);
-		observe_once();
-		unload_intercepting();
-		write_text("/tracing/current_tracer", "nop");
-		write_text("/tracing/set_ftrace_filter", "");
-	}
-	umount("/tracing");
-	driver_unload();
-}
-
-#define LIVEPATCH "/sys/kernel/livepatch/livepatch_nvidia/enabled"
-
-static void unload_livepatch(void)
-{
-	int error = -EBUSY;
-
-	write_text(LIVEPATCH, "0");
-	/* Until every task has left the patched function. */
-	for (int i = 0; i < 500 && error; i++) {
-		usleep(20000);
-		error = module_unload_name("livepatch_nvidia");
-	}
-	CHECK(error == 0, "error %d", error);
-}
-
-static void case_livepatch(void)
-{
-	struct state state;
-	int error;
-
-	driver_load("unlocked", "regime=R0");
-	error = module_load_file("/livepatch_nvidia.ko", "");
-	CHECK(error == 0, "error %d", error);
-	load_intercepting("intercept=1");
-	get_state(&state);
-	CHECK(state.intercept == MPU_INTERCEPT_BLOCKED && strstr(state.reason, "somebody else"),
-	      "state %u, reason \"%s\"", state.intercept, state.reason);
-	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -EBUSY, "error %d", error);
-	unload_livepatch();
-	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
-	observe_once();
-
-	error = module_load_file("/livepatch_nvidia.ko", "");
-	CHECK(error == -EBUSY, "error %d", error);
-	observe_once();
-	unload_intercepting();
-	driver_unload();
-}
-
 static void case_log(void)
 {
 	kernel_log_check();
@@ -278,11 +227,23 @@ void intercept_run(int rounds)
 	kernel_log_start();
 	run("every regime, every kind of program", case_regimes, 120);
 	run("the host sees what it saw", case_host_untouched, 30);
+	run("a caller's memory changes at any moment of a call", case_hostile, 300);
+	run("callers whose threads change it all the time", case_wild, 120);
 	run("GET, SET and the parameter", case_states, 60);
 	run("the driver comes and goes", case_driver_reloads, 60);
-	run("with other users of ftrace", case_traced, 60);
-	run("with a live patch", case_livepatch, 60);
+	coexist_run(run);
 	switch_run(run);
+	lockdown_run(run);
+	run("the kernel log is clean", case_log, 30);
+	kernel_leaks_run();
+}
+
+void intercept_rounds_run(int rounds)
+{
+	if (rounds)
+		switch_rounds = rounds;
+	kernel_log_start();
+	rounds_run(run);
 	run("the kernel log is clean", case_log, 30);
 	kernel_leaks_run();
 }

@@ -26,6 +26,12 @@
 
 int switch_rounds = 40;
 
+/* On an emulated machine that has to share its processors. */
+enum { SECONDS_A_ROUND = 5 };
+
+/* How often the driver comes and goes under load. */
+enum { CYCLES = 6 };
+
 static const char *const drivers[][2] = {{"frontend", "regime=R0"}, {"unlocked", "regime=R4"}};
 
 static const enum observer plain[] = {OBSERVER_STATIC, OBSERVER_MUSL, OBSERVER_32};
@@ -96,6 +102,47 @@ static void case_reloading(void)
 		stop(stranger);
 		driver_unload();
 	}
+}
+
+static void switch_always(void *argument)
+{
+	const volatile uint32_t *until = argument;
+
+	for (uint32_t on = 0; !*until; on ^= 1) {
+		int error = set_intercept(on ? MPU_INTERCEPT_ON : MPU_INTERCEPT_OFF);
+
+		CHECK(error == 0, "%s: %d", on ? "on" : "off", error);
+	}
+}
+
+/* The driver comes and goes while it is asked, and while interception is switched. */
+static void case_cycling(void)
+{
+	uint32_t *until = shared_memory(sizeof(*until));
+	pid_t switcher;
+	int error;
+
+	load_intercepting("");
+	switcher = start_as(0, NULL, 0, switch_always, until);
+	for (int i = 0; i < CYCLES; i++) {
+		struct container *container;
+		pid_t stranger;
+
+		driver_load(drivers[i % 2][0], drivers[i % 2][1]);
+		stranger = stranger_start();
+		container = container_start("either", plain, 3, (uint32_t)stranger);
+		usleep(300000);
+		container_finish(container);
+		stop(stranger);
+		driver_unload();
+	}
+	*until = 1;
+	finish(switcher);
+	driver_load("unlocked", "regime=R4");
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	observe_once();
+	unload_intercepting();
+	driver_unload();
 }
 
 static struct sleeper {
@@ -210,10 +257,18 @@ static void case_killed(void)
 	driver_unload();
 }
 
-void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds))
+void switch_run(case_runner run)
 {
 	run("a process that sleeps in the driver", case_sleeping, 60);
 	run("a process that is killed in the driver", case_killed, 60);
-	run("on and off under load", case_switching, 3600);
-	run("loaded and unloaded under load", case_reloading, 3600);
+	run("the driver comes and goes under load", case_cycling, 300);
+	rounds_run(run);
+}
+
+void rounds_run(case_runner run)
+{
+	const unsigned int seconds = 300 + SECONDS_A_ROUND * (unsigned int)switch_rounds;
+
+	run("on and off under load", case_switching, seconds);
+	run("loaded and unloaded under load", case_reloading, seconds);
 }

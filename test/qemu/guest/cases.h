@@ -22,6 +22,9 @@ void case_nested(void);
 void case_unshared(void);
 void case_inherited_socket(void);
 
+/* cases-uring.c */
+void case_uring(void);
+
 /* cases-lifetime.c: processes that begin, end and change */
 void case_thread(void);
 void case_leader_gone(void);
@@ -57,9 +60,12 @@ void case_preload_without(void);
 void case_client(void);
 void case_client_without(void);
 
-/* cases-intercept.c, cases-switch.c: the driver's answers rewritten in the kernel */
+/* cases-intercept.c: the driver's answers rewritten in the kernel. All of it, or rounds alone. */
 void intercept_run(int rounds);
-void switch_run(void (*run)(const char *name, void (*body)(void), unsigned int seconds));
+void intercept_rounds_run(int rounds);
+
+/* cases-absent.c: where the kernel has not what that takes */
+void absent_run(void);
 
 /* The documentation's example, run as its own program. */
 void case_example(void);

@@ -114,16 +114,21 @@ static void read_error(struct reply *reply)
 void client_exchange(struct client *client, struct message *message, size_t size,
 		     struct reply *reply)
 {
-	struct nlmsghdr *header = message_header(message);
+	message_header(message)->nlmsg_seq = ++client->sequence;
+	reply->explained = 0;
+	if (send(client->fd, message->bytes, size, 0) < 0)
+		reply->error = -errno;
+	else
+		client_receive(client, reply);
+}
+
+void client_receive(const struct client *client, struct reply *reply)
+{
+	struct nlmsghdr *header;
 	ssize_t got;
 
 	reply->error = 0;
 	reply->explained = 0;
-	header->nlmsg_seq = ++client->sequence;
-	if (send(client->fd, message->bytes, size, 0) < 0) {
-		reply->error = -errno;
-		return;
-	}
 	got = recv(client->fd, reply->message.bytes, sizeof(reply->message.bytes), 0);
 	if (got < 0) {
 		reply->error = -errno;

@@ -66,6 +66,9 @@ void client_close(struct client *client);
 void client_exchange(struct client *client, struct message *message, size_t size,
 		     struct reply *reply);
 
+/* Waits for the answer to the last message. */
+void client_receive(const struct client *client, struct reply *reply);
+
 /* TO_NS or TO_HOST. Returns 0 or a negative errno; an answer of the wrong form fails the case. */
 int client_try_translate(struct client *client, uint8_t command, const uint32_t *in, uint32_t *out,
 			 size_t count);

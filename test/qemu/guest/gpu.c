@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -21,13 +22,22 @@
 static const char *const programs[OBSERVERS] = {"/observer", "/observer-musl", "/observer-32",
 						"/observer-mpu"};
 
+/* Of the driver that is loaded; here, and in every process started from here. */
+static uint32_t layouts;
+
 void driver_load(const char *entry, const char *parameters)
+{
+	driver_load_release(entry, "550.163.01", parameters);
+}
+
+void driver_load_release(const char *entry, const char *release, const char *parameters)
 {
 	char path[64], all[128];
 	int error;
 
+	layouts = (uint32_t)atoi(release);
 	snprintf(path, sizeof(path), "/nvidia-%s.ko", entry);
-	snprintf(all, sizeof(all), "layouts=550.163.01 %s", parameters);
+	snprintf(all, sizeof(all), "layouts=%s %s", release, parameters);
 	error = module_load_file(path, all);
 	CHECK(error == 0, "%s %s: error %d", path, all, error);
 	unlink(DEVICE);
@@ -140,15 +150,23 @@ struct observer_start {
 static void observe(void *argument)
 {
 	const struct observer_start *how = argument;
-	char numbers[3][16];
-	char *arguments[] = {(char *)how->program, (char *)how->container->mode,
-			     numbers[0],	   numbers[1],
-			     numbers[2],	   NULL};
+	char numbers[4][16];
+	char *arguments[] = {(char *)how->program,
+			     (char *)how->container->mode,
+			     numbers[0],
+			     numbers[1],
+			     numbers[2],
+			     numbers[3],
+			     NULL};
 
 	snprintf(numbers[0], sizeof(numbers[0]), "%d", how->worker);
 	snprintf(numbers[1], sizeof(numbers[1]), "%d", how->threaded);
 	snprintf(numbers[2], sizeof(numbers[2]), "%u", how->container->stranger);
+	snprintf(numbers[3], sizeof(numbers[3]), "%u", layouts);
 	dup2(how->input, STDIN_FILENO);
+	/* They are the load: whoever switches under it is not to queue for the emulated CPUs, too.
+	 */
+	CHECK(nice(10) == 10, "errno %d", errno);
 	execv(how->program, arguments);
 	CHECK(0, "%s: errno %d", how->program, errno);
 }

@@ -22,8 +22,12 @@ struct container {
 	volatile uint32_t stop;
 };
 
-/* Loads the driver, with its device node. How its ioctl entry is called, and further parameters. */
+/*
+ * Loads the driver, with its device node: how its ioctl entry is called, whose structures it has
+ * (550's unless told), and further parameters.
+ */
 void driver_load(const char *entry, const char *parameters);
+void driver_load_release(const char *entry, const char *release, const char *parameters);
 void driver_unload(void);
 
 /* Opens the device, a client and a subdevice; uses the GPU when memory is not 0. */

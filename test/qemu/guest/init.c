@@ -37,12 +37,24 @@ static void mount_all(void)
 	mount("sys", "/sys", "sysfs", 0, NULL);
 }
 
+#if defined(__x86_64__)
+/* A kernel that is locked down later opens them no more. */
+static int ports_are_open;
+#endif
+
+static void open_ports(void)
+{
+#if defined(__x86_64__)
+	ports_are_open = iopl(3) == 0;
+#endif
+}
+
 _Noreturn static void power_off(void)
 {
 	/* What was said must be out before the machine is gone. */
 	tcdrain(STDOUT_FILENO);
 #if defined(__x86_64__)
-	if (iopl(3) == 0)
+	if (ports_are_open)
 		outb(EXIT_CODE, EXIT_PORT);
 #endif
 	reboot(RB_POWER_OFF);
@@ -109,6 +121,7 @@ static void run_cases(void)
 	report_run("nested PID namespaces", case_nested, 30);
 	report_run("a caller that unshared its PID namespace", case_unshared, 30);
 	report_run("a socket opened in another namespace", case_inherited_socket, 30);
+	report_run("a request sent by a worker of io_uring", case_uring, 30);
 	report_run("ids of threads", case_thread, 30);
 	report_run("a process whose main thread has ended", case_leader_gone, 30);
 	report_run("a zombie", case_zombie, 30);
@@ -143,6 +156,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	mount_all();
+	open_ports();
 	report_init();
 	world_init();
 	uname(&name);
@@ -155,6 +169,10 @@ int main(int argc, char **argv)
 		planted_run(argv[2]);
 	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
 		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
+	else if (argc > 1 && strcmp(argv[1], "rounds") == 0)
+		intercept_rounds_run(argc > 2 ? atoi(argv[2]) : 0);
+	else if (argc > 1 && strcmp(argv[1], "absent") == 0)
+		absent_run();
 	else
 		run_cases();
 	report_finish();

@@ -28,6 +28,27 @@ int set_intercept(uint32_t value);
 /* How often it is switched, and how often loaded, under load. */
 extern int switch_rounds;
 
+/* How a list of cases is run. */
+typedef void (*case_runner)(const char *name, void (*body)(void), unsigned int seconds);
+
+/* cases-hostile.c, cases-wild.c: callers that change their memory under the call */
+void case_hostile(void);
+void case_wild(void);
+
+/* cases-coexist.c; the second where the kernel can be locked down, which is for good */
+void coexist_run(case_runner run);
+void lockdown_run(case_runner run);
+
+/* cases-switch.c: switching and unloading; the second is repeated switch_rounds times */
+void switch_run(case_runner run);
+void rounds_run(case_runner run);
+
+/* Every kind of program in a container asks everything, and is answered right. */
+void observe_once(void);
+
 void write_text(const char *path, const char *text);
+
+/* Returns 0 or the errno. */
+int try_write_text(const char *path, const char *text);
 
 #endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What docs/kernel-testing.md and docs/interception.md say to type for more than the suite does, with less to do. */
+import { spawnSync } from 'node:child_process';
+import t from 'tap';
+import { packageRoot } from '#mpu/lib/package-root.js';
+import { codeBlocks } from '../lib/docs.js';
+import { lacking } from '../lib/engines.js';
+
+const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc', 'clang', 'musl-gcc', 'setpriv']);
+
+function type(line: string): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync('bash', ['-euc', line], { cwd: packageRoot, encoding: 'utf8', maxBuffer: 1 << 26 });
+  return { status, output: `${stdout}${stderr}` };
+}
+
+t.setTimeout(850_000);
+void t.test('docs/kernel-testing.md: rounds', { skip, timeout: 850_000 }, (t) => {
+  const [rounds = '', debug = ''] = codeBlocks('docs/kernel-testing.md', 'sh');
+  t.equal(rounds, 'npm run test:intercept-rounds');
+  t.equal(debug, 'npm run test:debug-kernel', 'which builds a kernel, and is not typed here');
+  const wrong = type(`${rounds} -- 3`);
+  t.equal(wrong.status, 2, wrong.output);
+  t.match(wrong.output, /^usage: npm run test:intercept-rounds/m);
+  const { status, output } = type(`${rounds} -- 2 6.12`);
+  t.equal(status, 0, output);
+  t.match(output, /^ok - Linux 6\.12\S*: on and off under load$/m);
+  t.match(output, /^ok - Linux 6\.12\S*: loaded and unloaded under load$/m);
+  t.match(output, /^ok - Linux 6\.12\S*: 3 of 3 cases$/m);
+  t.end();
+});

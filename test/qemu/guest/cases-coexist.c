@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Interception next to others who want something of the driver's function, or forbid it. */
+#include "cases.h"
+#include "gpu.h"
+#include "intercept.h"
+#include "report.h"
+#include "world.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "uapi/mpu.h"
+
+static void mount_tracing(void)
+{
+	mkdir("/tracing", 0755);
+	CHECK(mount("tracefs", "/tracing", "tracefs", 0, NULL) == 0, "errno %d", errno);
+}
+
+/* Another user of ftrace on the same function. */
+static void case_traced(void)
+{
+	static const char *const tracers[] = {"function", "function_graph"};
+
+	mount_tracing();
+	driver_load("unlocked", "regime=R0");
+	for (size_t i = 0; i < 2; i++) {
+		write_text("/tracing/set_ftrace_filter", "nvidia_unlocked_ioctl");
+		write_text("/tracing/current_tracer", tracers[i]);
+		load_intercepting("intercept=1");
+		observe_once();
+		write_text("/tracing/current_tracer", "nop");
+		observe_once();
+		write_text("/tracing/current_tracer", tracers[i]);
+		observe_once();
+		unload_intercepting();
+		write_text("/tracing/current_tracer", "nop");
+		write_text("/tracing/set_ftrace_filter", "");
+	}
+	umount("/tracing");
+	driver_unload();
+}
+
+#define LIVEPATCH "/sys/kernel/livepatch/livepatch_nvidia/enabled"
+
+static void unload_livepatch(void)
+{
+	int error = -EBUSY;
+
+	write_text(LIVEPATCH, "0");
+	/* Until every task has left the patched function. */
+	for (int i = 0; i < 500 && error; i++) {
+		usleep(20000);
+		error = module_unload_name("livepatch_nvidia");
+	}
+	CHECK(error == 0, "error %d", error);
+}
+
+static void case_livepatch(void)
+{
+	struct state state;
+	int error;
+
+	driver_load("unlocked", "regime=R0");
+	error = module_load_file("/livepatch_nvidia.ko", "");
+	CHECK(error == 0, "error %d", error);
+	load_intercepting("intercept=1");
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_BLOCKED && strstr(state.reason, "somebody else"),
+	      "state %u, reason \"%s\"", state.intercept, state.reason);
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -EBUSY, "error %d", error);
+	unload_livepatch();
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	observe_once();
+
+	error = module_load_file("/livepatch_nvidia.ko", "");
+	CHECK(error == -EBUSY, "error %d", error);
+	observe_once();
+	unload_intercepting();
+	driver_unload();
+}
+
+/* How often the probe was hit. */
+static unsigned long probe_hits(void)
+{
+	char text[256] = "";
+	int fd = open("/tracing/kprobe_profile", O_RDONLY | O_CLOEXEC);
+	const char *number;
+
+	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "errno %d", errno);
+	close(fd);
+	number = strstr(text, "entry");
+	CHECK(number, "\"%s\"", text);
+	return strtoul(number + strlen("entry"), NULL, 10);
+}
+
+/* A probe that is there before, and one that comes after. */
+static void case_probed(void)
+{
+	mount_tracing();
+	driver_load("unlocked", "regime=R0");
+	for (int before = 0; before < 2; before++) {
+		unsigned long hits;
+
+		load_intercepting(before ? "" : "intercept=1");
+		write_text("/tracing/kprobe_events", "p:entry nvidia_unlocked_ioctl");
+		write_text("/tracing/events/kprobes/entry/enable", "1");
+		CHECK(set_intercept(MPU_INTERCEPT_ON) == 0, "probed before: %d", before);
+		hits = probe_hits();
+		observe_once();
+		CHECK(probe_hits() > hits, "no hits");
+		CHECK(set_intercept(MPU_INTERCEPT_OFF) == 0, "probed before: %d", before);
+		CHECK(set_intercept(MPU_INTERCEPT_ON) == 0, "probed before: %d", before);
+		write_text("/tracing/events/kprobes/entry/enable", "0");
+		write_text("/tracing/kprobe_events", "-:entry");
+		observe_once();
+		unload_intercepting();
+	}
+	umount("/tracing");
+	driver_unload();
+}
+
+#define FTRACE_ENABLED "/proc/sys/kernel/ftrace_enabled"
+
+static void case_ftrace_off(void)
+{
+	struct state state;
+	int error;
+
+	driver_load("unlocked", "regime=R0");
+	load_intercepting("intercept=1");
+	error = try_write_text(FTRACE_ENABLED, "0");
+	CHECK(error == EBUSY, "errno %d", error);
+	observe_once();
+	CHECK((error = set_intercept(MPU_INTERCEPT_OFF)) == 0, "error %d", error);
+	write_text(FTRACE_ENABLED, "0");
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -EBUSY, "error %d", error);
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_OFF, "state %u", state.intercept);
+	unload_intercepting();
+	load_intercepting("intercept=1");
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_BLOCKED && strstr(state.reason, "switched off"),
+	      "state %u, reason \"%s\"", state.intercept, state.reason);
+	write_text(FTRACE_ENABLED, "1");
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	observe_once();
+	unload_intercepting();
+	driver_unload();
+}
+
+void coexist_run(case_runner run)
+{
+	run("with other users of ftrace", case_traced, 60);
+	run("with a kprobe", case_probed, 60);
+	run("with ftrace switched off", case_ftrace_off, 60);
+	run("with a live patch", case_livepatch, 60);
+}
+
+#define LOCKDOWN "/securityfs/lockdown"
+
+/* Once it is locked down, it stays so, and takes no module of ours any more. */
+static void case_lockdown(void)
+{
+	static const char *const levels[] = {"integrity", "confidentiality"};
+	int error;
+
+	driver_load("unlocked", "regime=R0");
+	load_intercepting("");
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		write_text(LOCKDOWN, levels[i]);
+		CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "%s: %d", levels[i], error);
+		observe_once();
+		CHECK((error = set_intercept(MPU_INTERCEPT_OFF)) == 0, "%s: %d", levels[i], error);
+	}
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == 0, "error %d", error);
+	observe_once();
+	unload_intercepting();
+	driver_unload();
+	error = module_load_file(MODULE_PATH, "");
+	CHECK(error == -EPERM || error == -EKEYREJECTED, "it is not locked down: %d", error);
+}
+
+void lockdown_run(case_runner run)
+{
+	mkdir("/securityfs", 0755);
+	mount("securityfs", "/securityfs", "securityfs", 0, NULL);
+	if (access(LOCKDOWN, W_OK) == 0)
+		run("with the kernel locked down", case_lockdown, 60);
+}
