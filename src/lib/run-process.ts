@@ -62,6 +62,7 @@ export async function runProcess(
     };
     let timer: NodeJS.Timeout | undefined;
     const leave = (): void => {
+      running.delete(stop);
       // Nothing of it holds this program any more, nor what it started and what still has its pipes.
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
       child.unref();
