@@ -18,7 +18,8 @@ async function addPackage(userland: Userland): Promise<void> {
   for (const path of ['dist', 'kernel', 'package.json', 'build/native/Release/mpu.node']) {
     await userland.add(join(checkout, path), join('mpu', path));
   }
-  const wanted = ['commander', 'tar-stream'];
+  const own = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  const wanted = Object.keys(own.dependencies);
   for (const name of wanted) {
     const source = join(checkout, 'node_modules', name);
     await userland.add(source, join('mpu/node_modules', name));
