@@ -127,7 +127,8 @@ await t.test('the tarball', { skip, timeout: 1_200_000 }, async (t) => {
       // Lazily bound: one that nobody has would fail at the call.
       const strange = symbols.filter((symbol) => (name.endsWith('musl') ? !inMusl.has(symbol.name) : !symbol.version.startsWith('GLIBC_2.')));
       t.same(strange, [], `${name} needs nothing that only its sources declare`);
-      t.ok(Math.max(0, ...symbols.map((symbol) => Number(symbol.version.split('.')[1] ?? 0))) <= 28, `${name} runs on glibc 2.28`);
+      if (name.endsWith('musl')) continue;
+      t.ok(Math.max(...symbols.map((symbol) => Number(symbol.version.split('.')[1]))) <= 28, `${name} runs on glibc 2.28`);
     }
   });
 
