@@ -11,13 +11,14 @@ import { createProgram, type Said } from './program.js';
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());
 
-/** commander takes any value of a flag's variable for yes; no and 0 have to mean no. */
-function dropFalseFlags(command: Command): void {
+/** An empty variable counts as unset; and commander takes any value of a flag's variable for yes, where no and 0 have to mean no. */
+function dropUnsetVariables(command: Command): void {
   for (const { envVar, ...option } of command.options) {
+    if (envVar === undefined) continue;
     const isFlag = !option.required && !option.optional;
-    if (envVar !== undefined && isFlag && isFalse(process.env[envVar])) Reflect.deleteProperty(process.env, envVar);
+    if (process.env[envVar] === '' || (isFlag && isFalse(process.env[envVar]))) Reflect.deleteProperty(process.env, envVar);
   }
-  for (const child of command.commands) dropFalseFlags(child);
+  for (const child of command.commands) dropUnsetVariables(child);
 }
 
 /** What an option conflicts with, which commander's types leave out. */
@@ -101,7 +102,7 @@ async function main(args: readonly string[]): Promise<number> {
   const said: Said = { out: '', err: '' };
   const run: Run = { output, signal: interruptSignal(output), exitCode: ExitCode.ok };
   const program = createProgram(run, said);
-  dropFalseFlags(program);
+  dropUnsetVariables(program);
   dropOverruledVariables(program);
   try {
     await program.parseAsync(args, { from: 'user' });

@@ -75,7 +75,9 @@ ${globals.map(flagEntry).join('\n')}
 .SH COMMANDS
 ${commandSections(command, page, true).join('\n')}
 .SH ENVIRONMENT
-Flags name the variables that stand in for them; a flag wins.
+Flags name the variables that stand in for them; a flag wins, and an empty variable counts as unset.
+${bold('MPU_PIDNS')} is the path of the host's PID namespace file, for another than /run/mpu/pidns;
+where it is set, that namespace counts as the host's.
 ${bold('NO_COLOR')} and ${bold('FORCE_COLOR')} are honoured;
 ${bold('MPU_DEBUG=1')} adds the stack to unexpected errors.
 .SH "EXIT STATUS"

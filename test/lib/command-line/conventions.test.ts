@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What holds for every command of mpu. */
+import { join } from 'node:path';
 import t from 'tap';
 import { allCommands } from '#mpu/lib/command-line/tree.js';
 import { mpu } from '../mpu.js';
-import { ownCommandLine } from './program.js';
+import { flagAfter, ownCommandLine } from './program.js';
 
 /** Flags that answer by themselves and so need no variable. */
 const SELF_CONTAINED = ['--help', '--version'];
@@ -18,6 +19,44 @@ await t.test('every flag has an environment variable of ours', (t) => {
     }
   }
   t.end();
+});
+
+/** What commands ask for besides operands. */
+const MANDATORY: Record<string, readonly string[]> = { dockerfile: ['--from', 'image'] };
+
+await t.test('every variable stands in for its flag', (t) => {
+  for (const { path, flags, operands, commands: children } of commands) {
+    for (const { long, variable, value } of children.length > 0 ? [] : [...flags, ...root.flags]) {
+      if (variable === undefined) continue;
+      const words = path.slice(1);
+      const needed = MANDATORY[words.join(' ')] ?? [];
+      const isNeeded = needed.includes(long);
+      const args = [...(isNeeded ? [] : needed), ...operands.map(({ choices }) => choices[0] ?? 'operand')];
+      if (!isNeeded) t.notOk(['env', 'cli'].includes(flagAfter(words, args, long).from ?? ''), `${path.join(' ')} ${long}: not given`);
+      // `--no-dkms` is what makes `dkms` false.
+      const switched = !long.startsWith('--no-');
+      process.env[variable] = value === undefined ? '1' : (value.choices[0] ?? 'value');
+      t.same(flagAfter(words, args, long), { value: value === undefined ? switched : process.env[variable], from: 'env' }, variable);
+      const given = value === undefined ? [] : [value.choices.at(-1) ?? 'other'];
+      t.same(flagAfter(words, [...args, long, ...given], long), { value: given[0] ?? switched, from: 'cli' }, 'a flag wins');
+      Reflect.deleteProperty(process.env, variable);
+    }
+  }
+  t.end();
+});
+
+await t.test('an empty variable counts as unset', async (t) => {
+  const flags = commands.flatMap((command) => command.flags);
+  const empty = Object.fromEntries(flags.flatMap(({ variable }) => (variable === undefined ? [] : [[variable, '']])));
+  t.ok(Object.keys(empty).length >= 20, `${Object.keys(empty).length} variables`);
+  const env = { PATH: '/nonexistent', MPU_PIDNS: '/proc/self/ns/pid' };
+  for (const args of [['ps'], ['metrics'], ['translate', '1', '--to-container'], ['status'], ['cdi', 'generate', '--output', join(t.testdir(), 'spec.json')], ['module', 'status'], ['dockerfile', '--from', 'x']]) {
+    const [plain, other] = [await mpu(args, { env }), await mpu(args, { env: { ...env, ...empty } })];
+    t.equal(other.status, plain.status, args.join(' '));
+    t.equal(other.stderr, plain.stderr);
+  }
+  const { stderr } = await mpu(['ps', '--watch', ''], { env });
+  t.match(stderr, /"" is no number of seconds/, 'an empty value of a flag does not');
 });
 
 await t.test('every command has a summary, a description and examples', (t) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The manual pages: all of the command line is on them, and they are clean. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { allCommands } from '#mpu/lib/command-line/tree.js';
@@ -33,6 +33,11 @@ await t.test('every command and flag is on its page', { skip }, async (t) => {
     }
   }
   t.match(pages.mpu, 'mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...', 'examples are as they were written');
+  const sources = (await readdir(join(checkout, 'src'), { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const code = await Promise.all(sources.map((name) => readFile(join(checkout, 'src', name), 'utf8')));
+  const obeyed = new Set(code.flatMap((text) => [...text.matchAll(/\benv\.(MPU_[A-Z_]+)/g)].map(([, name = '']) => name)));
+  t.ok(obeyed.has('MPU_PIDNS'), [...obeyed].join(', '));
+  for (const name of obeyed) t.match(pages.mpu, name);
   t.notMatch(`${pages.mpu}${pages.module}`, /\\f|\\&/, 'no roff is left');
 });
 

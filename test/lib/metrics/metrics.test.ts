@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Prometheus' format, read by its own parser, and the server. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { CONTENT_TYPE, formatMetrics } from '#mpu/lib/metrics/exposition.js';
@@ -129,4 +129,16 @@ await t.test('the command', async (t) => {
   t.match(JSON.parse(json.ended.stdout), { schemaVersion: 1, command: 'metrics', ok: true, url: /^http:\/\/127\.0\.0\.1:\d+\/metrics$/ }, 'one document, with the address');
   t.ok(json.samples.some(isUp), 'by the variable');
   t.match(await mpu(['metrics', '--listen', 'nonsense', '--json']), { status: 2, stderr: '' });
+});
+
+await t.test('a part of a GPU (MIG) by its UUID', async (t) => {
+  const directory = t.testdir();
+  const answers = `--query-gpu*) echo "0, GPU-0, 81920, 9, NVIDIA H100" ;;\n--query-c*) echo "MIG-1, ${process.pid}, 7"; echo "MIG-2, ${process.pid}, 8" ;;`;
+  await writeFile(join(directory, 'nvidia-smi'), `#!/bin/sh\ncase $1 in\n${answers}\nesac\n`, { mode: 0o755 });
+  const env = { PATH: `${directory}:/usr/bin:/bin`, MPU_PIDNS: '/proc/self/ns/pid' };
+  const samples = await parsePrometheus((await mpu(['metrics'], { env })).stdout);
+  const memory = samples.filter(({ name }) => name === 'mpu_container_gpu_memory_bytes').map(({ labels: { gpu, uuid }, value }) => ({ gpu, uuid, value }));
+  t.same(memory, [{ gpu: '', uuid: 'MIG-1', value: 7 << 20 }, { gpu: '', uuid: 'MIG-2', value: 8 << 20 }]);
+  const { stdout } = await mpu(['ps'], { env });
+  t.match(stdout, new RegExp(`^MIG-1 +${process.pid} .*\nMIG-2 +${process.pid} `, 'm'));
 });
