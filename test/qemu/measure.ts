@@ -50,8 +50,8 @@ print('to_ns_950_large/echo_950', single(counted, 'to_ns_950_large') / single(co
 print('to_ns_1/get', single(counted, 'to_ns_1') / single(counted, 'get'), 'ratio');
 print('to_ns_950/family', single(counted, 'to_ns_950') / single(counted, 'family'), 'ratio');
 
-// The CPUs must be this machine's own: another program that computes takes from two callers more than from one. The best
-// of each, because a call that was disturbed says nothing.
+// The CPUs must be this machine's own: what other programs leave to one caller and to two says little about the module. The
+// best of each, because a sample that was disturbed says nothing.
 const parallel = await measure({ cpus: 'in-parallel' });
 const best = (name: string): number => Math.max(...(parallel.get(name) ?? [NaN]));
 print('two_callers/one_caller', best('two_callers') / best('one_caller'), 'ratio');

@@ -9,7 +9,8 @@ const DESCRIPTION = `Unload mpu.ko and remove all that building and installing l
 That is the module in every kernel's directory, its registration with DKMS, its
 sources in /usr/src, the file in /etc/modules-load.d and the cache. With
 --kernel, the module of that one kernel alone. Modules of other projects that
-are called mpu, too, are left alone.`;
+are called mpu, too, are left alone. Where nothing is installed, a user without
+privilege removes what they built themselves.`;
 
 const EXAMPLES = `
 Examples:
