@@ -75,6 +75,12 @@ export async function buildModule(kernel: Kernel, options: string[] = [], source
   });
 }
 
+/**
+ * For a compiler that is older than the one of the kernel's configuration. gcc before 14 aligns no function that is cold, and
+ * ftrace on arm64 warns about one that is not; where the kernel itself is built by such a compiler, no function is marked so.
+ */
+export const KCFLAGS = 'KCFLAGS=-Wno-attributes -D__cold__=';
+
 async function make(
   kernel: Kernel,
   compiler: string,
@@ -93,7 +99,7 @@ async function make(
     // Need pahole; need a newer compiler. The kernels were built with both.
     'CONFIG_DEBUG_INFO_BTF_MODULES=',
     'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=',
-    'KCFLAGS=-Wno-attributes',
+    KCFLAGS,
   ];
   try {
     const { stdout, stderr } = await run('make', ['-C', kernel.headers, ...variables, ...options, 'modules'], {
