@@ -246,16 +246,16 @@ void intercept_run(int rounds)
 	if (rounds)
 		switch_rounds = rounds;
 	kernel_log_start();
-	run("every regime, every kind of program", case_regimes, 120);
-	run("the host sees what it saw", case_host_untouched, 30);
+	run("every regime, every kind of program", case_regimes, 600);
+	run("the host sees what it saw", case_host_untouched, 120);
 	run("a caller's memory changes at any moment of a call", case_hostile, 300);
-	run("callers whose threads change it all the time", case_wild, 120);
-	run("GET, SET and the parameter", case_states, 60);
-	run("the driver comes and goes", case_driver_reloads, 60);
+	run("callers whose threads change it all the time", case_wild, 600);
+	run("GET, SET and the parameter", case_states, 300);
+	run("the driver comes and goes", case_driver_reloads, 300);
 	coexist_run(run);
 	switch_run(run);
 	lockdown_run(run);
-	run("the kernel log is clean", case_log, 30);
+	run("the kernel log is clean", case_log, 120);
 	kernel_leaks_run();
 }
 
@@ -265,6 +265,6 @@ void intercept_rounds_run(int rounds)
 		switch_rounds = rounds;
 	kernel_log_start();
 	rounds_run(run);
-	run("the kernel log is clean", case_log, 30);
+	run("the kernel log is clean", case_log, 120);
 	kernel_leaks_run();
 }
