@@ -2,7 +2,8 @@
 /** What a guest runs: mpu.ko for its kernel, static programs for its architecture, an initramfs of them. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from '#mpu/lib/download-cache.js';
@@ -159,8 +160,19 @@ export function initramfs(entries: Entry[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A new directory for what one process alone uses; it goes with the process. */
+export async function ownDirectory(parent: string): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  const directory = await mkdtemp(join(parent, 'guest-'));
+  process.once('exit', () => {
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
 /**
- * Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs.
+ * Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs, which is there until this
+ * process ends: others may build the same meanwhile.
  *
  * @param further - paths of further files, by their names in it
  */
@@ -169,9 +181,7 @@ export async function buildInitramfs(
   module: string,
   further: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const directory = join(buildRoot, kernel.release, 'guest');
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
+  const directory = await ownDirectory(join(buildRoot, kernel.release));
   const guest = join(packageRoot, 'test', 'qemu', 'guest');
   const sources = (await readdir(guest)).filter((name) => name.endsWith('.c')).map((name) => join(guest, name));
   const shim = ['netlink', 'nsfs', 'resolve', 'socket', 'stat'].map((name) => join(packageRoot, 'preload', `${name}.c`));
