@@ -235,8 +235,11 @@ int mpu_intercept_init(void)
 	int err;
 
 	loaded_at = ktime_get_boottime_ns();
-	if (!mpu_redirect_possible())
+	if (!mpu_redirect_possible()) {
+		/* From now on the parameter is refused, too. */
+		WRITE_ONCE(phase, PHASE_RUNNING);
 		return 0;
+	}
 	err = register_module_notifier(&driver_notifier);
 	if (err)
 		return err;

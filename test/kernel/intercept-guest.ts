@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The guest of test/qemu/guest/cases-intercept.c: mpu.ko, simulated drivers, a live patch and observers. */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '#mpu/lib/package-root.js';
-import { buildInitramfs, buildModule, compile, type ModuleSource } from '../qemu/build.js';
+import { buildInitramfs, buildModule, compile, ownDirectory, type ModuleSource } from '../qemu/build.js';
 import type { Kernel } from '../qemu/kernels.js';
 import { buildDriver } from './nvidia-driver.js';
 
@@ -29,7 +29,6 @@ async function sourcesIn(directories: string[]): Promise<string[]> {
 /** The observer, in every way that it is built; paths by their names in the guest. */
 async function buildObservers(directory: string): Promise<Record<string, string>> {
   const path = (name: string): string => join(directory, name);
-  await mkdir(directory, { recursive: true });
   await compile('x86_64', [OBSERVER], path('observer'), []);
   await compile('x86_64', [OBSERVER, ...(await sourcesIn(LIBMPU))], path('observer-mpu'), ['-I', packageRoot]);
   await run('musl-gcc', [...WARNINGS, '-o', path('observer-musl'), OBSERVER]);
@@ -54,7 +53,7 @@ export async function buildInterception(
     'nvidia-unlocked.ko': unlocked.path,
     'livepatch_nvidia.ko': livepatch.path,
     ...further,
-    ...(await buildObservers(join(packageRoot, 'build', 'qemu', kernel.release, 'observers'))),
+    ...(await buildObservers(await ownDirectory(join(packageRoot, 'build', 'qemu', kernel.release)))),
   });
   return { initramfs, warnings: [module, livepatch, frontend, unlocked].flatMap(({ warnings }) => warnings) };
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '#mpu/lib/package-root.js';
-import { buildInitramfs, buildModule } from './build.js';
+import { buildInitramfs, buildModule, KCFLAGS } from './build.js';
 import { checkGuest, LIMIT } from './guest-test.js';
 import { kernelOf } from './kernels.js';
 
@@ -11,7 +11,7 @@ t.setTimeout(LIMIT);
 await t.test('mpu.ko without interception', { timeout: LIMIT }, async (test) => {
   const kernel = await kernelOf('6.12');
   const header = join(packageRoot, 'test', 'qemu', 'absent.h');
-  const module = await buildModule(kernel, [`KCFLAGS=-Wno-attributes -include ${header}`]);
+  const module = await buildModule(kernel, [`${KCFLAGS} -include ${header}`]);
   test.same(module.warnings, [], 'builds without warnings');
   await checkGuest(test, 'absent', kernel, await buildInitramfs(kernel, module.path));
 });

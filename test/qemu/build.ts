@@ -2,7 +2,8 @@
 /** What a guest runs: mpu.ko for its kernel, static programs for its architecture, an initramfs of them. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from '#mpu/lib/download-cache.js';
@@ -75,6 +76,12 @@ export async function buildModule(kernel: Kernel, options: string[] = [], source
   });
 }
 
+/**
+ * For a compiler that is older than the one of the kernel's configuration. gcc before 14 aligns no function that is cold, and
+ * ftrace on arm64 warns about one that is not; where the kernel itself is built by such a compiler, no function is marked so.
+ */
+export const KCFLAGS = 'KCFLAGS=-Wno-attributes -D__cold__=';
+
 async function make(
   kernel: Kernel,
   compiler: string,
@@ -93,7 +100,7 @@ async function make(
     // Need pahole; need a newer compiler. The kernels were built with both.
     'CONFIG_DEBUG_INFO_BTF_MODULES=',
     'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=',
-    'KCFLAGS=-Wno-attributes',
+    KCFLAGS,
   ];
   try {
     const { stdout, stderr } = await run('make', ['-C', kernel.headers, ...variables, ...options, 'modules'], {
@@ -153,8 +160,19 @@ export function initramfs(entries: Entry[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A new directory for what one process alone uses; it goes with the process. */
+export async function ownDirectory(parent: string): Promise<string> {
+  await mkdir(parent, { recursive: true });
+  const directory = await mkdtemp(join(parent, 'guest-'));
+  process.once('exit', () => {
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return directory;
+}
+
 /**
- * Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs.
+ * Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs, which is there until this
+ * process ends: others may build the same meanwhile.
  *
  * @param further - paths of further files, by their names in it
  */
@@ -163,9 +181,7 @@ export async function buildInitramfs(
   module: string,
   further: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const directory = join(buildRoot, kernel.release, 'guest');
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
+  const directory = await ownDirectory(join(buildRoot, kernel.release));
   const guest = join(packageRoot, 'test', 'qemu', 'guest');
   const sources = (await readdir(guest)).filter((name) => name.endsWith('.c')).map((name) => join(guest, name));
   const shim = ['netlink', 'nsfs', 'resolve', 'socket', 'stat'].map((name) => join(packageRoot, 'preload', `${name}.c`));

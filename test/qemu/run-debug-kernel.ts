@@ -20,8 +20,8 @@ const MISTAKES: Record<string, RegExp> = {
 const TIMEOUT_S = 3_600;
 const MEMORY_MIB = 3_072;
 const ROUNDS = 20;
-/** This kernel looks for memory that was lost. */
-const LEAK_CASES = 1;
+/** How many cases more: this kernel looks for memory that was lost, and cannot be locked down. */
+const FURTHER = { test: 1, intercept: 0 };
 
 const kernel = await debugKernel();
 const planted = await buildModule(kernel, [], PLANTED);
@@ -43,5 +43,5 @@ for (const [mistake, finding] of Object.entries(MISTAKES)) {
   report(finding.test(console), `a planted mistake is found: ${mistake}`);
 }
 for (const [mode, argument] of [['test', ''], ['intercept', ROUNDS]] as const) {
-  reportGuest(mode, mode, await guest({ mode, argument }), LEAK_CASES);
+  reportGuest(mode, mode, await guest({ mode, argument }), FURTHER[mode]);
 }

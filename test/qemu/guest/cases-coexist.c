@@ -157,10 +157,10 @@ static void case_ftrace_off(void)
 
 void coexist_run(case_runner run)
 {
-	run("with other users of ftrace", case_traced, 60);
-	run("with a kprobe", case_probed, 60);
-	run("with ftrace switched off", case_ftrace_off, 60);
-	run("with a live patch", case_livepatch, 60);
+	run("with other users of ftrace", case_traced, 300);
+	run("with a kprobe", case_probed, 300);
+	run("with ftrace switched off", case_ftrace_off, 300);
+	run("with a live patch", case_livepatch, 300);
 }
 
 #define LOCKDOWN "/securityfs/lockdown"
@@ -192,5 +192,5 @@ void lockdown_run(case_runner run)
 	mkdir("/securityfs", 0755);
 	mount("securityfs", "/securityfs", "securityfs", 0, NULL);
 	if (access(LOCKDOWN, W_OK) == 0)
-		run("with the kernel locked down", case_lockdown, 60);
+		run("with the kernel locked down", case_lockdown, 300);
 }

@@ -259,8 +259,8 @@ static void case_killed(void)
 
 void switch_run(case_runner run)
 {
-	run("a process that sleeps in the driver", case_sleeping, 60);
-	run("a process that is killed in the driver", case_killed, 60);
+	run("a process that sleeps in the driver", case_sleeping, 300);
+	run("a process that is killed in the driver", case_killed, 300);
 	run("the driver comes and goes under load", case_cycling, 300);
 	rounds_run(run);
 }

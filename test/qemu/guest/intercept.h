@@ -13,6 +13,7 @@ struct state {
 	uint64_t generation;
 	uint64_t in_flight;
 	uint64_t rewritten;
+	uint64_t untouched;
 	char reason[128];
 };
 
