@@ -20,9 +20,7 @@ export async function takeLock(path: string, signal?: AbortSignal): Promise<() =
   });
   holder.stdin.on('error', () => undefined);
   const ended = once(holder, 'close');
-  let isGivenUp = false;
   const giveUp = (): void => {
-    isGivenUp = true;
     if (holder.pid !== undefined && holder.exitCode === null) process.kill(-holder.pid, 'SIGTERM');
   };
   if (signal?.aborted === true) holder.on('spawn', giveUp);
@@ -30,7 +28,7 @@ export async function takeLock(path: string, signal?: AbortSignal): Promise<() =
   try {
     const isLocked = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
     // One that was told to end may have had the lock already.
-    if (!isLocked || isGivenUp) throw new Error(`cannot lock ${path}: ${said.trim() || 'flock (util-linux) failed'}`);
+    if (!isLocked || signal?.aborted === true) throw new Error(`cannot lock ${path}: ${said.trim() || 'flock (util-linux) failed'}`);
   } finally {
     signal?.removeEventListener('abort', giveUp);
   }
