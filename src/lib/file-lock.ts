@@ -27,7 +27,8 @@ export async function takeLock(path: string, signal?: AbortSignal): Promise<() =
   else signal?.addEventListener('abort', giveUp, { once: true });
   try {
     const isLocked = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
-    if (!isLocked) throw new Error(`cannot lock ${path}: ${said.trim() || 'flock (util-linux) failed'}`);
+    // One that was told to end may have had the lock already.
+    if (!isLocked || signal?.aborted === true) throw new Error(`cannot lock ${path}: ${said.trim() || 'flock (util-linux) failed'}`);
   } finally {
     signal?.removeEventListener('abort', giveUp);
   }

@@ -82,9 +82,14 @@ export class Layout {
     try {
       // A file that every layout has, and nothing replaces: a lock file of its own would be left in it.
       const release = await takeLock(join(this.directory, 'oci-layout'), signal);
-      this.#indexBytes = await readLayoutFile(this.directory, 'index.json');
-      this.#index = new LayoutIndex(this.#indexBytes, this.directory, 'oci');
-      return release;
+      try {
+        this.#indexBytes = await readLayoutFile(this.directory, 'index.json');
+        this.#index = new LayoutIndex(this.#indexBytes, this.directory, 'oci');
+        return release;
+      } catch (error) {
+        await release();
+        throw error;
+      }
     } catch (error) {
       throwIfInterrupted(signal);
       if (error instanceof MpuError) throw error;
