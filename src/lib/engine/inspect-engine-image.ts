@@ -5,7 +5,7 @@ import { Label } from '../inject-types.js';
 import type { InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
 import { findLibC, planInjection, type ImageFiles } from '../injection-plan.js';
 import { architectureOf, loadLibraries } from '../payload.js';
-import { PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
+import { PLATFORM_ENTRY, PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
 import type { EngineReference } from '../reference.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, platformOf } from './find-image.js';
@@ -39,7 +39,7 @@ async function inspectFiles(
   const preloadFile = preloadEntries((await files.readFile(PRELOAD_FILE))?.toString('latin1') ?? '');
   const libc = await findLibC(files, architecture, name).catch(() => undefined);
   const facts = { ...known, ...(libc === undefined ? {} : { libc: libc.name }), preloadFile };
-  const isNamed = [...preloadFile, ...known.preloadVariable].includes(PRELOAD_ENTRY);
+  const isNamed = preloadFile.includes(PRELOAD_ENTRY) || known.preloadVariable.includes(PLATFORM_ENTRY);
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
     const plan = await planInjection({ name, architecture, files, environment: image.environment }, libraries);
