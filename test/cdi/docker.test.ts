@@ -44,8 +44,10 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
   const prepare = [PRIVATE_DIRECTORIES, MOUNT_PIDNS, spec, startDaemon(directory, join(cache, 'demo', `base-${client.version}.tar`))].join('\n');
   const run = ['docker', 'run', '--rm', '--network=none'];
   const nested = nestedHostOptions();
-  const scene = await playScene('R1', client, { ...stage, prepare, before: [...run, 'debian:1'], after: [...run, '--device', 'dev.mpu/preload=all', ...nested, 'debian:1'] }, directory);
-  checkScene(t, 'R1', scene);
+  for (const [regime, device] of [['R1', 'all'], ['R4', 'env']] as const) {
+    const after = [...run, '--device', `dev.mpu/preload=${device}`, ...nested, 'debian:1'];
+    checkScene(t, regime, await playScene(regime, client, { ...stage, prepare, before: [...run, 'debian:1'], after }, directory));
+  }
 });
 
 await t.test('containers of every kind', { skip }, async (t) => {
@@ -53,7 +55,7 @@ await t.test('containers of every kind', { skip }, async (t) => {
   t.teardown(() => rm(directory, { recursive: true, maxRetries: 5, retryDelay: 100 }));
   const host = await PrivateHost.start({ ...process.env, PATH: `${programs}:${process.env.PATH ?? ''}`, DOCKER_HOST: `unix://${directory}/docker.sock` });
   t.teardown(() => host.stop());
-  const stop = await startDockerOn(host, directory);
+  const stop = await startDockerOn(host, directory, '{"features":{"cdi":true}}');
   t.teardown(stop);
   await checkContainers(t, host, 'docker', directory);
 });

@@ -56,20 +56,21 @@ export async function dockerWithCdi(): Promise<string> {
   return (await knowsCdi(join(place, 'dockerd'))) ? place : `NOT TESTED: ${SUITE}'s docker does not run on this system`;
 }
 
-/** A shell, on this machine or one that a test made. */
+/** A shell where /etc is not this machine's. */
 interface Shell {
   check(script: string): Promise<string>;
 }
 
-/** Starts a daemon that knows CDI, with its files in `directory`, listening at DOCKER_HOST; gives what stops it. */
-export async function startDockerOn(host: Shell, directory: string): Promise<() => Promise<void>> {
+/** Starts a daemon with a configuration, and its files in `directory`, listening at DOCKER_HOST; gives what stops it. */
+export async function startDockerOn(host: Shell, directory: string, config: string): Promise<() => Promise<void>> {
   await host.check(`
-echo '{"features":{"cdi":true}}' >${directory}/daemon.json
-unshare --net dockerd --config-file ${directory}/daemon.json --bridge=none --iptables=false --ip6tables=false \\
+mkdir -p /etc/docker; echo '${config}' >/etc/docker/daemon.json
+unshare --net dockerd --bridge=none --iptables=false --ip6tables=false \\
   --data-root ${directory}/data --exec-root ${directory}/exec --pidfile ${directory}/pid -H "$DOCKER_HOST" >${directory}/log 2>&1 </dev/null &
 daemon=$!
 until docker version >/dev/null 2>&1; do kill -0 $daemon || { tail -5 ${directory}/log >&2; exit 1; }; sleep 0.1; done`);
   return async () => {
-    await host.check(`pid=$(cat ${directory}/pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.1; done`);
+    // Where nobody reaps it, a zombie is as good as gone.
+    await host.check(`pid=$(cat ${directory}/pid); kill $pid; while grep -qs "^State:.[^Z]" /proc/$pid/status; do sleep 0.1; done`);
   };
 }
