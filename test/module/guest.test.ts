@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu module` for real: node in a guest whose kernel takes the module, refuses it, or has another one of that name. */
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { lacking } from '../lib/engines.js';
-import { check, checkout, mpu } from '../lib/mpu.js';
+import { check, checkout, mpu, run } from '../lib/mpu.js';
 import { runGuest } from '../qemu/guest.js';
 import { kernelOf } from '../qemu/kernels.js';
 import { Userland } from '../qemu/userland.js';
-import { addHeaders, makeFixture } from './fixture.js';
+import { attributeOf, readSpec, type Spec } from '../kernel/spec.js';
+import { addHeaders, makeFixture, makeKey } from './fixture.js';
+import { INIT } from './guest-init.js';
 
 const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc-12', 'depmod', 'insmod', 'openssl', 'mount', 'setpriv', 'cpio']);
 
@@ -18,13 +20,13 @@ async function addPackage(userland: Userland): Promise<void> {
   for (const path of ['dist', 'kernel', 'package.json', 'build/native/Release/mpu.node']) {
     await userland.add(join(checkout, path), join('mpu', path));
   }
-  const own = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
-  const wanted = Object.keys(own.dependencies);
+  const dependencies = async (manifest: string): Promise<string[]> =>
+    Object.keys((JSON.parse(await readFile(manifest, 'utf8')) as { dependencies?: Record<string, string> }).dependencies ?? {});
+  const wanted = await dependencies(join(checkout, 'package.json'));
   for (const name of wanted) {
     const source = join(checkout, 'node_modules', name);
     await userland.add(source, join('mpu/node_modules', name));
-    const manifest = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> };
-    for (const dependency of Object.keys(manifest.dependencies ?? {})) if (!wanted.includes(dependency)) wanted.push(dependency);
+    for (const dependency of await dependencies(join(source, 'package.json'))) if (!wanted.includes(dependency)) wanted.push(dependency);
   }
 }
 
@@ -37,97 +39,54 @@ async function buildForeign(headers: string, directory: string): Promise<string>
   return join(directory, 'mpu.ko');
 }
 
-/** PID 1 of the guest. Its lines are those that test/qemu/guest.ts reads; the last write ends QEMU. */
-const INIT = `#!/usr/bin/node
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync, writeSync } from 'node:fs';
-const power = spawn('/power-off', { stdio: ['pipe', 'inherit', 'inherit'] });
-let number = 0;
-const say = (line) => writeSync(1, 'mpu-guest: ' + line + '\\n');
-const check = (name, ok, detail) => {
-  if (!ok) writeSync(1, JSON.stringify(detail, null, 1) + '\\n');
-  say((ok ? '' : 'not ') + 'ok ' + ++number + ' - ' + name);
-};
-const tool = (args, prefix = []) => {
-  const [program, ...rest] = [...prefix, '/usr/bin/node', '/mpu/dist/cli.js', ...args, '--json'];
-  const ended = spawnSync(program, rest, { encoding: 'utf8', env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' } });
-  let document = {};
-  try { document = JSON.parse(ended.stdout); } catch { /* said by the check */ }
-  return { status: ended.status, stderr: ended.stderr, ...document };
-};
-const mpu = (args, prefix) => tool(['module', ...args], prefix);
-const verdict = (answer, id) => answer.checks.find((each) => each.id === id)?.verdict + ': ' + answer.checks.find((each) => each.id === id)?.why;
-const expect = (name, answer, ok) => check(name, ok(answer), answer);
-try {
-  process.env.PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-  for (const [type, place] of [['proc', '/proc'], ['sysfs', '/sys'], ['devtmpfs', '/dev'], ['securityfs', '/sys/kernel/security']]) execFileSync('mount', ['-t', type, type, place]);
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/var']);
-  expect('status before', mpu(['status']), (a) => a.ok && a.loaded.owner === 'none' && a.installed.length === 1 && a.atBoot && a.restrictions.secureBoot === 'absent');
-  expect('unload with nothing loaded', mpu(['unload']), (a) => a.ok && a.outcome === 'unchanged');
-  expect('an unprivileged user may not load it', mpu(['load'], ['setpriv', '--reuid', '1000', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all']), (a) => a.status === 4 && a.error.code === 'permission-denied');
-  expect('load', mpu(['load']), (a) => a.ok && a.outcome === 'loaded' && a.module.abi === 1 && a.module.features.includes('translate'));
-  expect('load again', mpu(['load']), (a) => a.ok && a.outcome === 'unchanged');
-  expect('status', mpu(['status']), (a) => a.ok && a.loaded.owner === 'mpu' && a.loaded.answer.version === a.version && a.loaded.answer.counters.requests >= 0);
-  const { translate, queryModule } = await import('/mpu/dist/lib/translator.js');
-  const state = await queryModule();
-  const translated = await translate([1, 0, process.pid, 4000000], 'to-host', { method: 'netlink' });
-  check('translate over netlink', state.counters.requests === 0 && translated.join() === '1,0,1,0', { ...state, translated });
-  const many = Array.from({ length: 10000 }, (_, index) => index % 2);
-  check('more PIDs than one request carries', (await translate(many, 'to-ns', { method: 'netlink' })).join() === many.join(), {});
-  const inside = "import('/mpu/dist/lib/translator.js').then(async ({ translate, queryModule }) => { const host = await translate([1], 'to-host', { method: 'netlink' }); console.log(JSON.stringify({ host, back: await translate([host[0], 1], 'to-ns', { method: 'netlink' }), counters: (await queryModule()).counters })); })";
-  const container = JSON.parse(execFileSync('unshare', ['-pnf', '/usr/bin/node', '-e', inside], { encoding: 'utf8' }));
-  check('a container in namespaces of its own', container.host[0] > 1 && container.back.join() === '1,0' && container.counters === undefined, container);
-  expect('interception before the driver is there', mpu(['intercept', 'on']), (a) => a.ok && a.outcome === 'switched' && a.intercept === 'waiting' && /nvidia/.test(a.reason));
-  expect('interception again', mpu(['intercept', 'on']), (a) => a.ok && a.outcome === 'unchanged');
-  expect('interception in the status', mpu(['status']), (a) => a.loaded.answer.intercept === 'waiting' && a.loaded.answer.features.includes('intercept'));
-  expect('an unprivileged user may not switch it', mpu(['intercept', 'off'], ['setpriv', '--reuid', '1000', '--clear-groups', '--inh-caps=-all', '--bounding-set=-all']), (a) => a.status === 4 && a.error.code === 'permission-denied');
-  expect('interception off', mpu(['intercept', 'off']), (a) => a.ok && a.outcome === 'switched' && a.intercept === 'off');
-  expect('load with interception what is loaded', mpu(['load', '--intercept']), (a) => a.ok && a.outcome === 'unchanged' && a.module.intercept === 'waiting');
-  const contained = ['unshare', '-pnf', '--mount-proc'];
-  // Within this program: another node takes seconds to start here.
-  const { HOST_CHECKS, hostContext } = await import('/mpu/dist/lib/doctor/host-checks.js');
-  const { runChecks } = await import('/mpu/dist/lib/doctor/check.js');
-  const host = { checks: await runChecks(HOST_CHECKS, await hostContext()) };
-  check('doctor', ['module', 'boot', 'proof'].every((id) => verdict(host, id).startsWith('ok: ')) && /as in .proc, by mpu.ko/.test(verdict(host, 'proof')), host);
-  expect('doctor in a container', tool(['doctor'], contained), (a) => a.place === 'container' && /^ok: this program, PID 1, is .* by mpu.ko/.test(verdict(a, 'proof')));
-  const neighbour = spawn('unshare', ['-pnf', '/usr/bin/node', '-e', 'console.log(1); setInterval(() => 0, 1e6)'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise((resolve) => neighbour.stdout.once('data', resolve));
-  const init = readFileSync('/proc/' + neighbour.pid + '/task/' + neighbour.pid + '/children', 'utf8').trim();
-  expect('doctor of a container from outside', tool(['doctor', '--container', init]), (a) => a.place === 'container' && /^ok: a process in its namespaces, .* as in .proc, by mpu.ko/.test(verdict(a, 'proof')));
-  neighbour.kill('SIGKILL');
-  const { collectMetrics } = await import('/mpu/dist/lib/metrics/metrics.js');
-  const families = await collectMetrics(() => undefined);
-  const counted = (await queryModule()).counters;
-  const metric = (name) => families.find((family) => family.name === 'mpu_module_' + name)?.samples[0]?.value;
-  check('metrics', metric('loaded') === 1 && metric('requests_total') === counted.requests && counted.requests > 0 && metric('pids_total') === counted.pids && metric('hidden_pids_total') === counted.hidden
-    && metric('rewritten_total') === counted.rewritten && metric('untouched_total') === counted.untouched && metric('calls_in_flight') === counted.inFlight, { families, counted });
-  expect('unload', mpu(['unload']), (a) => a.ok && a.outcome === 'unloaded');
-  expect('interception without the module', mpu(['intercept']), (a) => a.status === 1 && a.error.code === 'not-loaded');
-  expect('status after', mpu(['status']), (a) => a.loaded.owner === 'none');
-
-  execFileSync('insmod', ['/foreign.ko']);
-  expect('a foreign module mpu: load', mpu(['load']), (a) => a.status === 1 && a.error.code === 'foreign-module');
-  expect('a foreign module mpu: unload', mpu(['unload']), (a) => a.status === 1 && a.error.code === 'foreign-module');
-  expect('a foreign module mpu: status', mpu(['status']), (a) => a.loaded.owner === 'foreign');
-  execFileSync('rmmod', ['mpu']);
-
-  writeFileSync('/sys/module/module/parameters/sig_enforce', 'Y');
-  expect('signatures enforced: status', mpu(['status']), (a) => a.restrictions.signaturesEnforced);
-  expect('signatures enforced: unsigned', mpu(['load']), (a) => a.status === 4 && a.error.code === 'signature-refused' && /not signed/.test(a.error.why) && /mokutil --import/.test(a.error.next));
-  execFileSync('cp', ['/signed.ko', '/lib/modules/' + readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim() + '/extra/mpu.ko']);
-  expect('signatures enforced: a key that is not enrolled', mpu(['load']), (a) => a.status === 4 && a.error.code === 'signature-refused' && /does not know/.test(a.error.why));
-  writeFileSync('/sys/kernel/security/lockdown', 'integrity');
-  expect('lockdown: status', mpu(['status']), (a) => a.restrictions.lockdown === 'integrity');
-  expect('lockdown', mpu(['load']), (a) => a.status === 4 && ['lockdown', 'signature-refused'].includes(a.error.code));
-  expect('uninstall', mpu(['uninstall']), (a) => a.ok && a.removed.some((path) => path.endsWith('extra/mpu.ko')));
-  writeFileSync('/proc/sys/kernel/modules_disabled', '1');
-  expect('modules disabled', mpu(['status']), (a) => a.restrictions.modulesDisabled && a.installed.length === 0 && !a.atBoot);
-} catch (error) {
-  check('the guest has no other trouble', false, String(error.stack));
+/** The module as another version of mpu builds it. */
+async function buildOlder(root: string, directory: string, env: NodeJS.ProcessEnv): Promise<string> {
+  await mkdir(directory);
+  for (const part of ['dist', 'kernel', 'package.json']) await cp(join(checkout, part), join(directory, part), { recursive: true });
+  await symlink(join(checkout, 'node_modules'), join(directory, 'node_modules'));
+  const version = join(directory, 'kernel', 'version.h');
+  await writeFile(version, (await readFile(version, 'utf8')).replace(/MPU_VERSION "[^"]+"/, 'MPU_VERSION "0.0.1"'));
+  const ended = await run(process.execPath, [join(directory, 'dist/cli.js'), 'module', 'build', '--root', root, '--output', join(directory, 'older.ko')], { env });
+  if (ended.status !== 0) throw new Error(ended.stderr);
+  return join(directory, 'older.ko');
 }
-say('done ' + number);
-power.stdin.end();
-`;
+
+/**
+ * Headers, a compiler and a make that stand in for a real build, which takes minutes in emulation: what they "build" is
+ * /built.ko. test/module/cli.test.ts builds for real.
+ */
+async function addStandIns({ tree }: Userland, release: string): Promise<void> {
+  const headers = join(tree, 'lib/modules', release, 'build');
+  await mkdir(join(headers, 'include/config'), { recursive: true });
+  await writeFile(join(headers, 'Makefile'), '');
+  await writeFile(join(headers, 'include/config/auto.conf'), 'CONFIG_MODULES=y\nCONFIG_NET=y\nCONFIG_PID_NS=y\nCONFIG_CC_VERSION_TEXT="gcc-12 (Debian 12.2.0-14) 12.2.0"\n');
+  await mkdir(join(tree, 'stand-ins'));
+  // Where it is in the guest.
+  const shell = (await check('sh', ['-c', 'command -v sh'])).trim();
+  for (const [name, script] of [['gcc-12', 'echo "gcc-12 (Debian 12.2.0-14) 12.2.0"'], ['make', 'cp /built.ko "$2/mpu.ko"']] as const) {
+    await writeFile(join(tree, 'stand-ins', name), `#!${shell}\n${script}\n`, { mode: 0o755 });
+  }
+}
+
+/** What test/module/sent.c has printed: every attribute that the module sends is the spec's, by number and length. */
+function compareSent(t: Test, spec: Spec, lines: readonly string[]): void {
+  for (const operation of spec.operations.list.filter(({ do: { reply } }) => reply !== undefined)) {
+    const own = lines.filter((line) => line.startsWith(`${operation.value} `)).map((line) => line.split(' ').slice(1).map(Number));
+    const names = new Map<string, string[]>();
+    for (const [nest = NaN, type = NaN, length = NaN, last = NaN] of own) {
+      const set = nest === 0 ? operation['attribute-set'] : attributeOf(spec, 'main', nest)?.['nested-attributes'] ?? '?';
+      const attribute = attributeOf(spec, set, type);
+      names.set(set, [...(names.get(set) ?? []), attribute?.name ?? '?']);
+      const fits: Record<string, boolean> = { u32: length === 4, u64: length === 8, string: length > 1 && last === 0, binary: length > 0 && length % 4 === 0, nest: length > 0, pad: length === 0 };
+      t.ok(fits[attribute?.type ?? '?'], `${operation.name}: ${set} ${attribute?.name ?? type}, ${attribute?.type ?? 'unknown'}, ${length} bytes`);
+    }
+    const sent = (set: string): string[] => (names.get(set) ?? []).filter((name) => name !== 'pad').sort();
+    t.same(sent('main'), [...(operation.do.reply?.attributes ?? [])].sort(), `${operation.name}: all that the spec has`);
+    if (operation.name !== 'get') continue;
+    const counters = spec.sets.find(({ name }) => name === 'counters')?.attributes.map(({ name }) => name).filter((name) => name !== 'pad');
+    t.same(sent('counters'), counters?.sort(), 'all counters');
+  }
+}
 
 await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   const kernel = await kernelOf('6.1');
@@ -140,14 +99,20 @@ await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   const { tree } = userland;
   await userland.directories('proc', 'sys', 'dev', 'var', 'tmp', 'root', 'etc/modules-load.d', `lib/modules/${kernel.release}`);
   await userland.addNode();
-  await userland.addPrograms('mount', 'setpriv', 'unshare', 'insmod', 'rmmod', 'nsenter', 'depmod', 'cp', 'dmesg');
+  await userland.addPrograms('mount', 'setpriv', 'unshare', 'insmod', 'rmmod', 'nsenter', 'depmod', 'cp', 'dmesg', 'sh', 'cat', 'flock', 'chroot');
   await addPackage(userland);
-  const [key, cert] = [join(scratch, 'MOK.key'), join(scratch, 'MOK.der')];
-  await check('openssl', ['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', '/CN=mpu', '-keyout', key, '-outform', 'DER', '-out', cert]);
+  const [key, cert] = await makeKey(scratch);
   const module = async (...args: string[]): Promise<void> => {
     const ended = await mpu(['module', ...args, '--root', root], { env });
     if (ended.status !== 0) throw new Error(ended.stderr);
   };
+  await cp(await buildOlder(root, join(scratch, 'older'), env), join(tree, 'older.ko'));
+  await module('build', '--output', join(tree, 'built.ko'));
+  await addStandIns(userland, kernel.release);
+  for (const name of ['sent', 'no-netlink']) {
+    const source = join(checkout, 'test/module', `${name}.c`);
+    await check('cc', ['-static', '-O2', '-Wall', '-Wextra', '-Werror', '-I', join(checkout, 'kernel'), '-o', join(tree, name), source]);
+  }
   await module('install');
   await cp(join(root, 'lib/modules', kernel.release, 'extra'), join(tree, 'lib/modules', kernel.release, 'extra'), { recursive: true });
   await cp(join(root, 'etc/modules-load.d'), join(tree, 'etc/modules-load.d'), { recursive: true });
@@ -158,6 +123,8 @@ await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   await userland.pack(initramfs);
   const result = await runGuest(kernel, initramfs, { timeout: 600 });
   for (const { name, ok } of result.cases) t.ok(ok, name);
-  t.ok(result.cases.length >= 24, 'the guest ran all its cases');
+  t.ok(result.cases.length >= 46, 'the guest ran all its cases');
+  const sent = result.measurements.filter((line) => line.startsWith('sent ')).map((line) => line.slice('sent '.length));
+  compareSent(t, await readSpec(), sent);
   if (!t.ok(result.finished && result.cases.every(({ ok }) => ok), 'the guest ended by its own will')) t.comment(result.ending);
 });
