@@ -9,7 +9,7 @@ import { DRIVER_CHECKS, needsNoMpu, type DriverContext } from '../lib/doctor/dri
 import { HOST_CHECKS, hostContext, hostSummary, type HostContext } from '../lib/doctor/host-checks.js';
 import { RUNTIME_CHECKS } from '../lib/doctor/runtime-checks.js';
 import type { Driver } from '../lib/driver/driver.js';
-import { ExitCode } from '../lib/errors.js';
+import { ExitCode, throwIfInterrupted } from '../lib/errors.js';
 import type { Output, Style } from '../lib/output.js';
 import { printable } from '../lib/table.js';
 import type { RegisterCommand } from './command.js';
@@ -50,9 +50,10 @@ function describeDriver(context: DriverContext): Diagnosis['driver'] {
   return { release, flavour, regime: regime?.id ?? null, needsMpu: regime === undefined ? null : !needsNoMpu(context) };
 }
 
-async function diagnoseHost(): Promise<Diagnosis> {
-  const context = await hostContext();
+async function diagnoseHost(signal: AbortSignal): Promise<Diagnosis> {
+  const context = { ...(await hostContext()), signal };
   const checks = await runChecks(HOST, context);
+  throwIfInterrupted(signal);
   const summary = works(checks) ? hostSummary(context) : 'Containers on this host are not shown the right GPU processes';
   return { place: 'host', driver: describeDriver(context), checks, summary };
 }
@@ -88,7 +89,7 @@ export const registerDoctor: RegisterCommand = (program, run) => {
     .addOption(new Option('-c, --container <name>', 'check this container, by name, id, pod or PID').env('MPU_CONTAINER'))
     .addHelpText('after', EXAMPLES)
     .action(async ({ container }: { container?: string }) => {
-      const diagnosis = container === undefined && isOnHost() ? await diagnoseHost() : await diagnoseContainer(container);
+      const diagnosis = container === undefined && isOnHost() ? await diagnoseHost(run.signal) : await diagnoseContainer(container);
       const isWell = works(diagnosis.checks);
       if (!isWell) run.exitCode = ExitCode.failed;
       run.output.result(describe(diagnosis, run.output), { ok: isWell, ...diagnosis });

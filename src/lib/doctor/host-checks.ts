@@ -25,6 +25,8 @@ import { newNamespace, prove, wrongWith, type Proof } from './proof.js';
 
 /** What the checks look at. */
 export interface HostContext extends DriverContext {
+  /** Ends what takes long. */
+  signal?: AbortSignal;
   host: Host;
   module: ModuleStatus;
   /** Why not all of `module` could be read; what is missing then reads as not there. */
@@ -156,15 +158,16 @@ function checkPidnsBoot(context: HostContext): Finding {
   return byNetlink(context) ? info(`${gone}; mpu.ko does its work`) : warn(gone, next);
 }
 
-async function checkGpu(): Promise<Finding> {
+async function checkGpu({ signal }: HostContext): Promise<Finding> {
   try {
-    const gpus = await queryGpus(await findNvidiaSmi());
+    const gpus = await queryGpus(await findNvidiaSmi({ signal }));
     if (gpus.length === 0) return fail('nvidia-smi finds none', 'lspci -d 10de: shows whether there is one; sudo dmesg | grep NVRM says what the driver thinks');
     const names = new Set(gpus.map(({ name }) => name));
     return ok(`${gpus.length}: ${[...names].join(', ')}`);
   } catch (error) {
     if (!(error instanceof MpuError) || error.exitCode !== ExitCode.hostUnsupported) throw error;
     if (error.code === 'no-nvidia-smi') return warn('there is no nvidia-smi on this host, so mpu ps has nobody to ask', error.next);
+    if (error.code === 'nvidia-smi-hangs') return fail(error.why, error.next);
     const next = 'sudo nvidia-smi; after an update of the driver: reboot, or unload and load the kernel modules';
     return fail(error.why, next);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The checks of a host, on hosts that are not at hand: other kernels, Secure Boot, DKMS, modules of other projects. */
-import { mkdir, symlink } from 'node:fs/promises';
+import { chmod, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { runChecks, type CheckResult } from '#mpu/lib/doctor/check.js';
@@ -191,6 +191,19 @@ await t.test('what the next boot has', async (t) => {
   // What a removed kernel leaves.
   await write('lib/modules/6.1.0-19-amd64/updates/dkms/nvidia.ko', '');
   t.match(await findDkms(await Host.open({ root })), { newerKernels: ['6.1.0-18-amd64'] });
+});
+
+await t.test('an nvidia-smi that does not answer holds nobody up', async (t) => {
+  const directory = t.testdir({ 'nvidia-smi': '#!/bin/sh\nexec sleep 600\n' });
+  await chmod(join(directory, 'nvidia-smi'), 0o755);
+  const before = process.env.PATH;
+  process.env.PATH = `${directory}:${before ?? ''}`;
+  t.teardown(() => {
+    process.env.PATH = before;
+  });
+  const checks = HOST_CHECKS.filter(({ id }) => id === 'gpu');
+  const context = await host('6.12.1', { ...R4, signal: AbortSignal.timeout(200) });
+  t.match(await runChecks(checks, context), [{ id: 'gpu', verdict: 'fail', why: /was received/ }]);
 });
 
 await t.test('a check that breaks is a failure with words', async (t) => {
