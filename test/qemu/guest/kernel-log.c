@@ -15,6 +15,8 @@ static int kmsg = -1;
 void kernel_log_start(void)
 {
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	/* A kernel with checkers names at boot what it is going to look for. */
+	lseek(kmsg, 0, SEEK_END);
 }
 
 uint32_t kernel_log_check(void)
