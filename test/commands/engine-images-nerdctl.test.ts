@@ -96,7 +96,7 @@ await t.test('musl', { skip }, async (t) => {
   const nerdctl = await Nerdctl.start(t);
   await nerdctl.add('musl:1', { layers: [{ 'lib/': null, 'lib/ld-musl-x86_64.so.1': 'musl' }], config: { Env: ['LD_PRELOAD=/x.so'] } });
   t.match(await nerdctl.json('inject', 'musl:1'), { outcome: 'created', loadedBy: ['LD_PRELOAD'] });
-  t.match(await nerdctl.json('inspect', 'musl:1-mpu'), { state: 'injected', platforms: [{ libc: 'musl', preloadVariable: ['/x.so', ENTRY] }] });
+  t.match(await nerdctl.json('inspect', 'musl:1-mpu'), { state: 'injected', platforms: [{ libc: 'musl', preloadVariable: ['/x.so', '/usr/lib/mpu/$PLATFORM/libmpu.so'] }] });
   t.match(await nerdctl.json('dockerfile', '--from', 'musl:1'), { loadedBy: 'LD_PRELOAD' });
   await nerdctl.nothingLeft(t);
 });

@@ -9,6 +9,8 @@ import { writeMuslImage } from './musl-image.js';
 import { debianLayer, tinyTar } from './tiny-layout.js';
 
 const ENTRY = '/usr/lib/mpu/$LIB/libmpu.so';
+/** The same in the variable: by which name musl finds it, too. */
+const VARIABLE_ENTRY = '/usr/lib/mpu/$PLATFORM/libmpu.so';
 const OWN = '/opt/own.so # mine';
 
 interface Inspected {
@@ -167,9 +169,9 @@ export async function checkEngine(t: Test, subject: Subject): Promise<void> {
     await writeMuslImage(musl);
     await subject.check('import', '--change', 'ENV LD_PRELOAD=/none.so', musl, 'localhost/musl:1');
     t.match(await subject.json('inject', 'localhost/musl:1'), { outcome: 'created', loadedBy: ['LD_PRELOAD'] });
-    t.ok((await subject.look('localhost/musl:1-mpu')).Config.Env?.includes(`LD_PRELOAD=/none.so:${ENTRY}`), 'after the value that was there');
-    t.match(await subject.json('inspect', 'localhost/musl:1-mpu'), { state: 'injected', platforms: [{ libc: 'musl', preloadVariable: ['/none.so', ENTRY] }] });
-    const maps = await subject.check('run', '--rm', '--network=none', '--env', `LD_PRELOAD=${ENTRY}`, 'localhost/musl:1-mpu', '/maps');
+    t.ok((await subject.look('localhost/musl:1-mpu')).Config.Env?.includes(`LD_PRELOAD=/none.so:${VARIABLE_ENTRY}`), 'after the value that was there');
+    t.match(await subject.json('inspect', 'localhost/musl:1-mpu'), { state: 'injected', platforms: [{ libc: 'musl', preloadVariable: ['/none.so', VARIABLE_ENTRY] }] });
+    const maps = await subject.check('run', '--rm', '--network=none', '--env', `LD_PRELOAD=${VARIABLE_ENTRY}`, 'localhost/musl:1-mpu', '/maps');
     t.match(maps, '/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so');
     t.match(await subject.json('eject', 'localhost/musl:1-mpu'), { outcome: 'unchanged', isOriginal: true });
     await subject.nothingLeft(t);
