@@ -25,6 +25,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 
 #include "answer.h"
 #include "redirect.h"
@@ -121,6 +122,23 @@ static bool is_entry(const struct file *file, unsigned long ip)
 	return ip - (unsigned long)entry_of(file) <= MOST_PROLOGUE;
 }
 
+/*
+ * Whether a control may be one that carries PIDs. Nearly none is, and all others go into the driver
+ * at once. Where another thread of the caller makes it another one before the driver looks, the
+ * driver's own answer stays, which such a thread could read anyway. What is not there now, the driver
+ * may find.
+ */
+static bool may_matter(const struct mpu_rm_nvos54 __user *control)
+{
+	u32 number;
+	int err;
+
+	pagefault_disable();
+	err = get_user(number, &control->cmd);
+	pagefault_enable();
+	return err || mpu_rm_is_known(number);
+}
+
 static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			   struct mpu_ftrace_regs *regs)
 {
@@ -139,6 +157,9 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 		return;
 	file = (const struct file *)mpu_ftrace_argument(regs, 0);
 	if (!is_entry(file, ip))
+		return;
+	if (cmd == MPU_RM_IOCTL_CONTROL &&
+	    !may_matter((const struct mpu_rm_nvos54 __user *)mpu_ftrace_argument(regs, 2)))
 		return;
 	this_cpu_inc(traffic.begun);
 	mpu_ftrace_redirect(regs, (unsigned long)redirected_ioctl);
