@@ -128,7 +128,7 @@ static void run_cases(void)
 	report_run("a session that outlives its leader", case_group_outlives, 30);
 	report_run("a reused PID", case_reuse, 30);
 	report_run("exec by a second thread", case_exec_by_thread, 60);
-	report_run("1,000 processes in 50 namespaces", case_thousand, 120);
+	report_run("1,000 processes in 50 namespaces", case_thousand, 600);
 	report_run("concurrent callers", case_concurrent, 120);
 	report_run("no memory is lost", case_no_leak, 60);
 	report_run("the documented example", case_example, 30);
