@@ -64,8 +64,7 @@ static unsigned long known_entry;
 static unsigned long own_text;
 static unsigned long own_text_size;
 
-/* Another tracer of the same function is being attached: how often, and how long, that is waited
- * for. */
+/* Tries while another tracer of the same function is being attached, and the time between them. */
 #define MOST_ATTEMPTS 50
 #define ATTEMPT_MS    2
 
@@ -125,8 +124,8 @@ static bool is_entry(const struct file *file, unsigned long ip)
 /*
  * Whether a control may be one that carries PIDs. Nearly none is, and all others go into the driver
  * at once. Where another thread of the caller makes it another one before the driver looks, the
- * driver's own answer stays, which such a thread could read anyway. What is not there now, the driver
- * may find.
+ * driver's own answer stays, which such a thread could read anyway. What is not there now, the
+ * driver may find.
  */
 static bool may_matter(const struct mpu_rm_nvos54 __user *control)
 {
@@ -317,12 +316,10 @@ void mpu_redirect_drain(void)
 	/* Stuck here: only where that came to light in this very unloading. */
 	while (stuck || mpu_redirect_in_flight()) {
 		if (said && time_after(jiffies, said + DRAIN_SAID)) {
-			pr_warn("mpu: waiting for a process that sleeps in an ioctl of the NVIDIA "
-				"driver\n");
+			pr_warn("mpu: waiting for a process that sleeps in the NVIDIA driver\n");
 			said = 0;
 		}
-		/* Idle, since it may take as long as that process likes; the machine may go to
-		 * sleep. */
+		/* Idle: it may take as long as it likes, and the machine may go to sleep. */
 		schedule_timeout_idle(DRAIN_STEP);
 		try_to_freeze();
 	}
