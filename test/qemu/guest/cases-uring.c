@@ -85,7 +85,8 @@ static void ask_by_worker(void *argument)
 	sent = send_by_worker(client.fd, &header);
 	CHECK(sent == (int)data.iov_len, "sent: %d", sent);
 	client_receive(&client, &reply);
-	if (!workers_are_threads()) {
+	/* 5.10.162 took io_uring over from a later kernel. */
+	if (reply.error != 0 && !workers_are_threads()) {
 		CHECK(reply.error == -EPERM && reply.explained, "error %d", reply.error);
 		return;
 	}
