@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The guest of test/qemu/guest/cases-intercept.c: mpu.ko, simulated drivers, a live patch and observers. */
 import { execFile } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
 import { buildInitramfs, buildModule, compile, ownDirectory, type ModuleSource } from '../qemu/build.js';
-import type { Kernel } from '../qemu/kernels.js';
+import { kernelCache, openApt, TRIXIE, unpackNewest, type Architecture, type Kernel } from '../qemu/kernels.js';
 import { buildDriver } from './nvidia-driver.js';
 
 const run = promisify(execFile);
@@ -26,17 +27,57 @@ async function sourcesIn(directories: string[]): Promise<string[]> {
   return (await Promise.all(lists)).flat();
 }
 
+/** What the 32-bit programs of each architecture are compiled for. */
+const NARROW: Record<Architecture, string[]> = {
+  x86_64: ['--target=i686-linux-gnu'],
+  aarch64: ['--target=armv7a-linux-gnueabi', '-mcpu=cortex-a15'],
+};
+
+/** musl for aarch64, of which this system has only the compiler: Debian's package, unpacked. */
+async function muslOfAarch64(): Promise<string> {
+  const place = join(kernelCache, 'musl-aarch64');
+  await withLock(join(kernelCache, 'lock'), async () => {
+    if (await access(place).then(() => true, () => false)) return;
+    await withScratch(kernelCache, async (scratch) => {
+      const unpacked = join(scratch, 'musl');
+      await unpackNewest(await openApt(TRIXIE, 'aarch64'), ['musl-dev'], unpacked);
+      await publish(unpacked, place);
+    });
+  });
+  return place;
+}
+
+/** Compiles the observer with musl. */
+async function compileWithMusl(architecture: Architecture, output: string): Promise<void> {
+  if (architecture === 'x86_64') {
+    await run('musl-gcc', [...WARNINGS, '-o', output, OBSERVER]);
+    return;
+  }
+  const musl = await muslOfAarch64();
+  const library = (name: string): string => join(musl, 'usr', 'lib', 'aarch64-linux-musl', name);
+  await run('aarch64-linux-gnu-gcc', [
+    ...WARNINGS,
+    ...['-nostdinc', '-isystem', join(musl, 'usr', 'include', 'aarch64-linux-musl'), '-nostdlib', '-o', output],
+    ...[library('crt1.o'), library('crti.o'), OBSERVER, library('libc.a'), '-lgcc', library('crtn.o')],
+  ]);
+}
+
 /** The observer, in every way that it is built; paths by their names in the guest. */
-async function buildObservers(directory: string): Promise<Record<string, string>> {
+async function buildObservers(architecture: Architecture, directory: string): Promise<Record<string, string>> {
   const path = (name: string): string => join(directory, name);
-  await compile('x86_64', [OBSERVER], path('observer'), []);
-  await compile('x86_64', [OBSERVER, ...(await sourcesIn(LIBMPU))], path('observer-mpu'), ['-I', packageRoot]);
-  await run('musl-gcc', [...WARNINGS, '-o', path('observer-musl'), OBSERVER]);
+  await compile(architecture, [OBSERVER], path('observer'), []);
+  await compile(architecture, [OBSERVER, ...(await sourcesIn(LIBMPU))], path('observer-mpu'), ['-I', packageRoot]);
+  await compileWithMusl(architecture, path('observer-musl'));
   // There is no 32-bit libgcc here; the program does without a libc.
   const freestanding = ['-ffreestanding', '-nostdlib', '-fuse-ld=lld', '-fno-stack-protector'];
-  await run('clang', ['--target=i686-linux-gnu', ...freestanding, ...WARNINGS, '-o', path('observer-32'), OBSERVER]);
+  await run('clang', [...NARROW[architecture], ...freestanding, ...WARNINGS, '-o', path('observer-32'), OBSERVER]);
   const names = ['observer', 'observer-mpu', 'observer-musl', 'observer-32'];
   return Object.fromEntries(names.map((name) => [name, path(name)]));
+}
+
+/** Not on arm64 before 6.17. */
+async function hasLivePatches({ headers }: Kernel): Promise<boolean> {
+  return /^CONFIG_LIVEPATCH=y$/m.test(await readFile(join(headers, '.config'), 'utf8'));
 }
 
 /** What the guest needs for interception; returns its initramfs and what the builds complained about. */
@@ -45,15 +86,12 @@ export async function buildInterception(
   further: Readonly<Record<string, string>> = {},
 ): Promise<{ initramfs: string; warnings: string[] }> {
   const module = await buildModule(kernel);
-  const livepatch = await buildModule(kernel, [], LIVEPATCH);
   const frontend = await buildDriver(kernel, 'frontend');
   const unlocked = await buildDriver(kernel, 'unlocked');
-  const initramfs = await buildInitramfs(kernel, module.path, {
-    'nvidia-frontend.ko': frontend.path,
-    'nvidia-unlocked.ko': unlocked.path,
-    'livepatch_nvidia.ko': livepatch.path,
-    ...further,
-    ...(await buildObservers(await ownDirectory(join(packageRoot, 'build', 'qemu', kernel.release)))),
-  });
-  return { initramfs, warnings: [module, livepatch, frontend, unlocked].flatMap(({ warnings }) => warnings) };
+  const modules = { 'nvidia-frontend.ko': frontend, 'nvidia-unlocked.ko': unlocked };
+  const livepatch = (await hasLivePatches(kernel)) ? { 'livepatch_nvidia.ko': await buildModule(kernel, [], LIVEPATCH) } : {};
+  const paths = Object.entries({ ...modules, ...livepatch }).map(([name, { path }]) => [name, path]);
+  const observers = await buildObservers(kernel.architecture, await ownDirectory(join(packageRoot, 'build', 'qemu', kernel.release)));
+  const initramfs = await buildInitramfs(kernel, module.path, { ...Object.fromEntries(paths), ...further, ...observers });
+  return { initramfs, warnings: [module, ...Object.values({ ...modules, ...livepatch })].flatMap(({ warnings }) => warnings) };
 }

@@ -31,7 +31,7 @@ interface Suites {
   security: string[];
 }
 
-const TRIXIE: Suites = { main: ['trixie', 'trixie-backports'], security: ['trixie-security'] };
+export const TRIXIE: Suites = { main: ['trixie', 'trixie-backports'], security: ['trixie-security'] };
 
 /** Where each kernel comes from: as few suites as possible, since apt reads all of their indexes at every call. */
 const SUITES: Record<Series, Suites> = {

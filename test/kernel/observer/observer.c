@@ -76,7 +76,7 @@ static _Noreturn void fail(const char *what)
 
 static uint32_t allocate(uint32_t parent, uint32_t cls)
 {
-	uint32_t arguments[14] = {0};
+	static uint32_t arguments[14];
 	struct alloc alloc = {.root = root, .parent = parent, .cls = cls, .status = 1};
 
 	if (cls)

@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-#ifdef __i386__
+#if defined(__i386__) || defined(__arm__)
 
+#ifdef __i386__
 static inline long os_call(long number, long a, long b, long c)
 {
 	long result;
@@ -18,6 +19,23 @@ static inline long os_call(long number, long a, long b, long c)
 	return result;
 }
 
+#define OS_EXIT_GROUP 252
+#else
+static inline long os_call(long number, long a, long b, long c)
+{
+	register long r0 __asm__("r0") = a;
+	register long r1 __asm__("r1") = b;
+	register long r2 __asm__("r2") = c;
+	register long r7 __asm__("r7") = number;
+
+	__asm__ volatile("svc #0" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r7) : "memory");
+	return r0;
+}
+
+#define OS_EXIT_GROUP 248
+#endif
+
+/* The other numbers are the same on both. */
 #define os_ioctl(fd, request, argument) os_call(54, fd, (long)(request), (long)(argument))
 #define os_open(path)			((int)os_call(5, (long)(path), 02, 0))
 #define os_self()			((uint32_t)os_call(20, 0, 0, 0))
@@ -32,7 +50,7 @@ struct timespec {
 static inline _Noreturn void os_exit(int status)
 {
 	for (;;)
-		os_call(252, status, 0, 0);
+		os_call(OS_EXIT_GROUP, status, 0, 0);
 }
 
 static inline void os_say(const char *text)
@@ -45,13 +63,19 @@ static inline void os_say(const char *text)
 }
 
 /* The stack at the start: count, then arguments. */
+#ifdef __i386__
+#define OS_START                                                                                   \
+	"mov %esp, %eax\n\tand $-16, %esp\n\tsub $12, %esp\n\tpush %eax\n\tcall start_here\n"
+#else
+#define OS_START "mov r0, sp\n\tbl start_here\n"
+#endif
+
 #define OS_MAIN(body)                                                                              \
 	__attribute__((used)) static void start_here(long *stack)                                  \
 	{                                                                                          \
 		os_exit(body((int)*stack, (char **)(stack + 1)));                                  \
 	}                                                                                          \
-	__asm__(".globl _start\n_start:\n\tmov %esp, %eax\n\tand $-16, %esp\n\tsub $12, %esp\n\t"  \
-		"push %eax\n\tcall start_here\n");
+	__asm__(".globl _start\n_start:\n\t" OS_START);
 
 #else
 
