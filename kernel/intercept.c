@@ -23,14 +23,15 @@
 
 #define DRIVER "nvidia"
 
-/* Seconds: long enough for a caller of the driver to have seen what became of its call. */
+/* Seconds: long enough for a caller whose call has ended to have seen what became of it. */
 #define SETTLED_AGE 60
 
 /*
  * When the module goes, nothing is left that says what was a moment ago: that is to be seen for
- * long enough that hardly any caller misses it, and nobody minds.
+ * long enough that hardly any caller misses it, one that has used up its share of the processor
+ * included.
  */
-#define LINGER_MS 100
+#define LINGER_MS 200
 
 enum phase { PHASE_LOADING, PHASE_RUNNING, PHASE_UNLOADING };
 
@@ -58,6 +59,10 @@ static const char *explain(int err)
 		return "ftrace does not know an ioctl entry in nvidia.ko";
 	case -EAGAIN:
 		return "another tracer of nvidia.ko is being attached: try again";
+	case -ENOMEM:
+		return "there is no memory left to redirect nvidia.ko with";
+	case -ESHUTDOWN:
+		return "mpu.ko is being unloaded";
 	case -ENODEV:
 		return "ftrace has shut itself down after a fault: restart this machine";
 	default:
@@ -65,24 +70,31 @@ static const char *explain(int err)
 	}
 }
 
-/* Brings about what is wanted, as far as can be now. */
-static int apply(void)
+/* Brings it about, or not, as far as can be now. */
+static int apply(bool on)
 {
-	bool attach = wanted && driver && phase == PHASE_RUNNING;
-	int err = 0;
+	bool attach = on && driver && phase == PHASE_RUNNING;
 
 	if (attach && !mpu_redirect_attached())
-		err = mpu_redirect_attach(driver);
-	else if (!attach && mpu_redirect_attached())
-		err = mpu_redirect_detach();
-	WRITE_ONCE(refusal, err);
-	return err;
+		return mpu_redirect_attach(driver);
+	if (!attach && mpu_redirect_attached())
+		return mpu_redirect_detach();
+	return 0;
 }
 
 static void apply_aloud(void)
 {
-	if (apply())
-		pr_warn("mpu: no interception: %s (%d)\n", explain(refusal), refusal);
+	int err = apply(wanted);
+
+	WRITE_ONCE(refusal, err);
+	if (err)
+		pr_warn("mpu: no interception: %s (%d)\n", explain(err), err);
+}
+
+/* Whether the last attempt may have failed for what has passed since. */
+static bool may_have_passed(void)
+{
+	return refusal == -EAGAIN || refusal == -ENOMEM;
 }
 
 static int driver_event(struct notifier_block *block, unsigned long event, void *data)
@@ -93,7 +105,7 @@ static int driver_event(struct notifier_block *block, unsigned long event, void 
 	if (strcmp(module->name, DRIVER) != 0)
 		return NOTIFY_DONE;
 	mutex_lock(&lock);
-	if (driver != present) {
+	if (driver != present || (event == MODULE_STATE_LIVE && may_have_passed())) {
 		driver = present;
 		apply_aloud();
 	}
@@ -123,7 +135,7 @@ static struct module *find_driver(void)
 int mpu_intercept_set(bool on, const char **reason)
 {
 	bool before;
-	int err = 0;
+	int err;
 
 	if (!mpu_redirect_possible()) {
 		*reason = explain(-EOPNOTSUPP);
@@ -131,17 +143,16 @@ int mpu_intercept_set(bool on, const char **reason)
 	}
 	mutex_lock(&lock);
 	before = wanted;
-	WRITE_ONCE(wanted, on);
-	if (phase == PHASE_RUNNING) {
-		err = apply();
-		if (err && on) {
-			WRITE_ONCE(wanted, before);
-			if (!before)
-				WRITE_ONCE(refusal, 0);
-		} else if (on != before && !driver) {
-			mpu_redirect_renew();
-		}
-	}
+	/* Whoever looks meanwhile sees what was, or what is: never a state in between. */
+	if (!on)
+		WRITE_ONCE(wanted, false);
+	err = phase == PHASE_UNLOADING ? -ESHUTDOWN : apply(on);
+	if (on && !err)
+		WRITE_ONCE(wanted, true);
+	/* What was not asked for before is off after a refusal, as it was. */
+	WRITE_ONCE(refusal, on && !before ? 0 : err);
+	if (phase == PHASE_RUNNING && !err && on != before && !driver)
+		mpu_redirect_renew();
 	mutex_unlock(&lock);
 	if (err)
 		*reason = explain(err);
@@ -175,18 +186,27 @@ void mpu_intercept_get(struct mpu_intercept_status *status)
 
 static int set_parameter(const char *value, const struct kernel_param *parameter)
 {
+	bool loading = READ_ONCE(phase) == PHASE_LOADING;
 	const char *reason = "";
 	bool on;
 	int err = kstrtobool(value, &on);
 
 	if (err)
 		return err;
-	/* When loading, a module that cannot is loaded without; GET tells. */
-	if (READ_ONCE(phase) == PHASE_LOADING && !mpu_redirect_possible())
-		return 0;
-	if (READ_ONCE(phase) != PHASE_LOADING && !capable(CAP_SYS_ADMIN))
+	/* The file is there while the module is being loaded, for others than who loads it too. */
+	if (!capable(loading ? CAP_SYS_MODULE : CAP_SYS_ADMIN))
 		return -EPERM;
-	return mpu_intercept_set(on, &reason);
+	/* When loading, a module that cannot is loaded without; GET tells. */
+	if (loading)
+		return mpu_redirect_possible() ? mpu_intercept_set(on, &reason) : 0;
+	/*
+	 * Reading any parameter takes this lock, which libmpu.so does in containers: they are not
+	 * to wait for ftrace. The file is open, so the module stays.
+	 */
+	kernel_param_unlock(THIS_MODULE);
+	err = mpu_intercept_set(on, &reason);
+	kernel_param_lock(THIS_MODULE);
+	return err;
 }
 
 static int get_parameter(char *buffer, const struct kernel_param *parameter)
@@ -259,10 +279,11 @@ void mpu_intercept_exit(void)
 		return;
 	mutex_lock(&lock);
 	phase = PHASE_UNLOADING;
-	apply();
+	WRITE_ONCE(wanted, false);
+	apply(false);
 	mutex_unlock(&lock);
 	unregister_module_notifier(&driver_notifier);
 	mpu_redirect_drain();
-	if (mpu_redirect_age() <= 1)
+	if (mpu_redirect_age() < SETTLED_AGE)
 		msleep(LINGER_MS);
 }

@@ -24,8 +24,9 @@ static int __init mpu_init(void)
 
 static void __exit mpu_exit(void)
 {
-	mpu_netlink_exit();
+	/* This may wait for a process in the driver; libmpu.so is answered meanwhile. */
 	mpu_intercept_exit();
+	mpu_netlink_exit();
 }
 
 module_init(mpu_init);

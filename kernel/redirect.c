@@ -87,6 +87,18 @@ long mpu_redirect_call(struct file *file, unsigned int cmd, unsigned long arg)
 	return result;
 }
 
+/*
+ * A call that has slept in the driver since before a switch ends as it began: to its caller, the
+ * switch is as recent as that. Seen before the call is seen to have ended.
+ */
+static void end_call(void)
+{
+	if (!(READ_ONCE(generation) & MPU_REDIRECT_ACTIVE))
+		WRITE_ONCE(changed_at, ktime_get_seconds());
+	smp_wmb();
+	this_cpu_inc(traffic.ended);
+}
+
 /* Takes the place of the driver's function. */
 static long redirected_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
@@ -94,7 +106,7 @@ static long redirected_ioctl(struct file *file, unsigned int cmd, unsigned long 
 
 	if (result == 0)
 		mpu_answer_rewrite(file, cmd, arg);
-	this_cpu_inc(traffic.ended);
+	end_call();
 	return result;
 }
 
@@ -154,12 +166,14 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 	/* What belongs to it is read later. */
 	if (!(smp_load_acquire(&generation) & MPU_REDIRECT_ACTIVE) || !is_driver(ip))
 		return;
-	file = (const struct file *)mpu_ftrace_argument(regs, 0);
-	if (!is_entry(file, ip))
-		return;
 	if (cmd == MPU_RM_IOCTL_CONTROL &&
 	    !may_matter((const struct mpu_rm_nvos54 __user *)mpu_ftrace_argument(regs, 2)))
 		return;
+	file = (const struct file *)mpu_ftrace_argument(regs, 0);
+	if (!is_entry(file, ip)) {
+		mpu_answer_pass();
+		return;
+	}
 	this_cpu_inc(traffic.begun);
 	mpu_ftrace_redirect(regs, (unsigned long)redirected_ioctl);
 }
@@ -185,8 +199,10 @@ static int trace_entries(void)
 {
 	int err = trace("nvidia_frontend_unlocked_ioctl", true);
 
-	if (err)
+	if (err == -EINVAL)
 		return trace("nvidia_unlocked_ioctl", true);
+	if (err)
+		return err;
 	err = trace("nvidia_frontend_compat_ioctl", false);
 	/* Not there where the kernel runs no 32-bit programs. */
 	return err == -EINVAL ? 0 : err;
@@ -315,7 +331,7 @@ void mpu_redirect_drain(void)
 
 	/* Stuck here: only where that came to light in this very unloading. */
 	while (stuck || mpu_redirect_in_flight()) {
-		if (said && time_after(jiffies, said + DRAIN_SAID)) {
+		if (!stuck && said && time_after(jiffies, said + DRAIN_SAID)) {
 			pr_warn("mpu: waiting for a process that sleeps in the NVIDIA driver\n");
 			said = 0;
 		}

@@ -55,7 +55,7 @@ u64 mpu_redirect_generation(void);
 /* Changes the generation, and nothing else. */
 void mpu_redirect_renew(void);
 
-/* Seconds since the generation changed. */
+/* Seconds since the generation changed, or since a call of an earlier one ended. */
 u64 mpu_redirect_age(void);
 
 /*

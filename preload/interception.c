@@ -13,12 +13,12 @@ int mpu_interception_read(struct mpu_interception *state)
 	mpu_sys_close((int)fd);
 	if (size >= 0) {
 		state->size = (mpu_u32)size;
-	} else {
+	} else if (size == -MPU_ENODEV) {
 		/* Taken away under the open descriptor: off, and not settled. */
 		state->text[0] = '\0';
 		state->size = 1;
 	}
-	return 1;
+	return state->size != 0;
 }
 
 int mpu_interception_is_on(const struct mpu_interception *state)

@@ -96,22 +96,34 @@ static void put_right(struct context *context, struct scratch *scratch,
 	mpu_resolver_close(&context->resolver);
 }
 
-/* Issues the application's control again. Returns false when that is not possible. */
-static int ask_again(const struct context *context, struct mpu_rm_nvos54 *control, void *params)
+/*
+ * Where params hold a word of the question that an answer replaces: how many there is room for, or
+ * whose record is asked for.
+ */
+static mpu_u32 replaced_word(const struct mpu_rm_layout *layout)
 {
-	const struct mpu_rm_layout *layout =
-		mpu_rm_find(control->cmd, control->params_size, params);
-	mpu_u32 status;
+	return layout->kind == MPU_RM_KIND_RECORD ? layout->pid : layout->count;
+}
 
-	if (!layout)
-		return 0;
-	/* The one question that the answer has replaced: how many there is room for. */
+/*
+ * Issues the application's control again. first is what that word was after its own call. Returns
+ * false, and leaves the answer that is there, when it is not possible.
+ */
+static int ask_again(const struct context *context, const struct mpu_rm_layout *layout,
+		     struct mpu_rm_nvos54 *control, void *params, mpu_u32 first)
+{
+	mpu_u32 status, place = replaced_word(layout), word = mpu_rm_load32(params, place);
+
 	if (layout->kind == MPU_RM_KIND_LIST && layout->pointer)
-		mpu_rm_store32(params, layout->count, layout->max);
+		mpu_rm_store32(params, place, layout->max);
+	else if (layout->kind == MPU_RM_KIND_RECORD && !word)
+		mpu_rm_store32(params, place, first);
 	status = mpu_driver_control(context->fd, control, control->cmd, params,
 				    control->params_size);
-	if (!mpu_rm_status_matters(control->cmd, status))
+	if (!mpu_rm_status_matters(control->cmd, status)) {
+		mpu_rm_store32(params, place, word);
 		return 0;
+	}
 	control->status = status;
 	return 1;
 }
@@ -124,8 +136,10 @@ static int ask_again(const struct context *context, struct mpu_rm_nvos54 *contro
 
 static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *control, void *params)
 {
+	const struct mpu_rm_layout *layout;
 	struct context context;
 	struct mpu_interception before, after;
+	mpu_u32 first;
 	int i, known;
 
 	mpu_environment_read(&scratch->environment);
@@ -135,12 +149,24 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 	context.control = control;
 	context.environment = &scratch->environment;
 
+	/* The driver need not have read what it refused. */
+	if (control->status != MPU_NV_OK && !mpu_sys_accessible(params, control->params_size))
+		return;
+	layout = mpu_rm_find(control->cmd, control->params_size, params);
+	if (!layout) {
+		context_count(&context, MPU_RM_EVENT_UNKNOWN_LAYOUT);
+		return;
+	}
+	first = mpu_rm_load32(params, replaced_word(layout));
+
 	known = mpu_interception_read(&before);
 	for (i = 0; known && i < MOST_SWITCHES; i++) {
 		int settled = i == 0 && mpu_interception_is_settled(&before);
 
-		if (!settled && !ask_again(&context, control, params))
-			return;
+		if (!settled && !ask_again(&context, layout, control, params, first)) {
+			known = 0;
+			break;
+		}
 		if (!mpu_interception_is_on(&before))
 			put_right(&context, scratch, control, params);
 		else if (settled)

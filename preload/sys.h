@@ -10,6 +10,7 @@
 #include "rm/rm.h"
 
 #define MPU_ENOENT    2
+#define MPU_ENODEV    19
 #define MPU_ESRCH     3
 #define MPU_EBADF     9
 #define MPU_EXDEV     18

@@ -7,6 +7,9 @@
 #include "question.h"
 #include "regime.h"
 
+/* In an element, behind the PID: which of its figures are asked for. */
+#define INFO_INDEX 4u
+
 static int is_among_first(const struct mpu_rm_work *work, mpu_u32 count, mpu_u32 pid)
 {
 	mpu_u32 i;
@@ -117,6 +120,10 @@ static int sum_threads(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	for (i = 0; i < elements; i++) {
 		j = first_of(hosts, i);
 		if (j == i || !has_other_number(work, asked, hosts, i))
+			continue;
+		/* A different question keeps the driver's own answer. */
+		if (mpu_rm_load32(array, i * layout->stride + INFO_INDEX) !=
+		    mpu_rm_load32(array, j * layout->stride + INFO_INDEX))
 			continue;
 		mpu_rm_copy(array + i * layout->stride, array + j * layout->stride, layout->stride);
 		mpu_rm_store32(array, i * layout->stride, asked[i]);
@@ -387,7 +394,7 @@ enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work
 	if (*status == MPU_NV_OK) {
 		/* The PID that is there now can be the host's: of a process that has ended while a
 		 * client of its lives on. The caller's own is lost. */
-		if (may_overwrite(work) && mpu_rm_record_runs(params))
+		if (may_overwrite(work))
 			mpu_rm_store32(params, layout->pid, 0);
 		mpu_rm_clear_record(layout, params);
 	}

@@ -51,8 +51,8 @@
  *     EPERM: the caller lacks CAP_SYS_ADMIN in the initial user namespace or is not in the initial
  *     PID namespace. EOPNOTSUPP: the intercept state is MPU_INTERCEPT_ABSENT. EBUSY: somebody else
  *     redirects the driver's function, a live patch for instance. EINVAL: the driver has no such
- *     function. EAGAIN: another tracer of it is being attached. ENODEV: ftrace has shut itself
- * down.
+ *     function. EAGAIN: another tracer of it is being attached. ENOMEM: there is no memory for
+ *     that. ENODEV: ftrace has shut itself down. ESHUTDOWN: the module is being unloaded.
  *
  * Attributes that a request does not list are refused with EINVAL. Refusals carry an extended
  * acknowledgment (NETLINK_EXT_ACK) that says why.

@@ -41,6 +41,6 @@ for (const series of names.length > 0 ? names.map(seriesOf) : SERIES) {
       if (note !== undefined) process.stdout.write(`# ${note}\n`);
     },
   });
-  reportGuest(`Linux ${kernel.release}`, 'rounds', result);
+  reportGuest(`Linux ${kernel.release}`, 'rounds', kernel, result);
   process.stdout.write(`# Linux ${kernel.release}: ${((performance.now() - start) / 1000).toFixed()} s\n`);
 }

@@ -68,11 +68,18 @@ await t.test('a loaded module', async (t) => {
   t.teardown(() => (process.env.PATH = PATH));
   process.env.PATH = fixture.env.PATH;
   await t.rejects(unloadModule(host, { query }), { code: 'module-busy', why: /in use/, next: /lsmod/ });
+  // Switched off already, with a call of before still in the driver: rmmod would wait for that, and nobody could stop it.
+  const asleep = { ...state, counters: { requests: 0, pids: 0, hidden: 0, rewritten: 1, untouched: 0, inFlight: 1 } };
+  const sleeping = unloadModule(host, { query: () => Promise.resolve(asleep) });
+  await t.rejects(sleeping, { code: 'module-busy', why: /sleeps in the NVIDIA driver/, next: /later/ });
   // The parameter is a directory here: no error that the kernel would give.
   await t.rejects(switchIntercept(host, true, query), { code: 'intercept-refused', next: /dmesg/, exitCode: 1 });
   for (const [code, why, next, exitCode] of [
     ['EOPNOTSUPP', /without the ftrace/, /mpu inject/, 3],
     ['EBUSY', /live patch/, /livepatch/, 1],
+    ['EAGAIN', /another tracer/, /again/, 1],
+    ['ENODEV', /shut itself down/, /restart/, 1],
+    ['ESHUTDOWN', /being unloaded/, /load --intercept/, 1],
     ['EINVAL', /does not know an ioctl entry/, /mpu inject/, 3],
   ] as const) {
     t.match(interceptRefusal('x', Object.assign(new Error('x'), { code })), { code: 'intercept-refused', why, next, exitCode }, code);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** For commands that run guests outside of the suite: a line a case on standard output, and the exit status. */
-import { CASES, type GuestResult } from './guest.js';
+import { casesOf, type CASES, type GuestResult } from './guest.js';
+import type { Kernel } from './kernels.js';
 
 /** Prints a line, and makes the exit status 1 where something is not as it should be. */
 export function report(ok: boolean, name: string, detail = ''): void {
@@ -9,9 +10,15 @@ export function report(ok: boolean, name: string, detail = ''): void {
 }
 
 /** Prints what a guest found out, and whether that is all it was to find out. */
-export function reportGuest(who: string, mode: keyof typeof CASES, { cases, finished, ending }: GuestResult, further = 0): void {
+export function reportGuest(
+  who: string,
+  mode: keyof typeof CASES,
+  kernel: Kernel,
+  { cases, finished, ending }: GuestResult,
+  further = 0,
+): void {
   for (const { name, ok } of cases) report(ok, `${who}: ${name}`);
-  const wanted = CASES[mode] + further;
+  const wanted = casesOf(mode, kernel) + further;
   report(cases.length === wanted, `${who}: ${cases.length} of ${wanted} cases`);
   report(finished, `${who}: the guest ended by its own will`, finished ? '' : ending);
 }

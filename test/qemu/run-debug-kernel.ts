@@ -43,5 +43,5 @@ for (const [mistake, finding] of Object.entries(MISTAKES)) {
   report(finding.test(console), `a planted mistake is found: ${mistake}`);
 }
 for (const [mode, argument] of [['test', ''], ['intercept', ROUNDS]] as const) {
-  reportGuest(mode, mode, await guest({ mode, argument }), FURTHER[mode]);
+  reportGuest(mode, mode, kernel, await guest({ mode, argument }), FURTHER[mode]);
 }

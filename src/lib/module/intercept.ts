@@ -36,6 +36,9 @@ const REFUSALS: Partial<Record<string, [why: string, next: string, exitCode: num
     'see ls /sys/kernel/livepatch and sysctl kernel.ftrace_enabled, then run it again',
     ExitCode.failed,
   ],
+  EAGAIN: ["another tracer of nvidia.ko's ioctl entry is just being attached", 'run it again', ExitCode.failed],
+  ENODEV: ["this kernel's ftrace has shut itself down after a fault", 'look for the fault in dmesg and restart this machine', ExitCode.failed],
+  ESHUTDOWN: ['mpu.ko is being unloaded', 'run mpu module load --intercept once it is gone', ExitCode.failed],
   EINVAL: ['ftrace does not know an ioctl entry in this nvidia.ko', 'inject libmpu.so into the images instead: mpu inject IMAGE', ExitCode.hostUnsupported],
 };
 
@@ -95,8 +98,9 @@ export async function switchIntercept(host: Host, on: boolean, query: Query = qu
  */
 export async function drainIntercept(host: Host, what: string, query: Query = queryModule): Promise<void> {
   const { answer } = await loadedModule(host, query);
-  if (answer === undefined || !WANTED.includes(answer.intercept)) return;
-  await switchIntercept(host, false, query);
+  if (answer === undefined) return;
+  // Calls of before it was switched off may still sleep.
+  if (WANTED.includes(answer.intercept)) await switchIntercept(host, false, query);
   for (let waited = 0; waited < DRAIN_MS; waited += LOOK_MS) {
     const state = await query();
     if ((state?.counters?.inFlight ?? 0) === 0) return;

@@ -193,6 +193,34 @@ static void repeated(const struct fact *fact, enum regime regime, enum knowledge
 	ok(world.controls <= 8, "... with %u questions more", world.controls);
 }
 
+/* The word behind the PID says what is asked: the answer to one question is not that to another. */
+static void indexes(const struct fact *fact, enum regime regime)
+{
+	static struct world world;
+	unsigned char params[14408];
+	unsigned char *array = params + fact->array;
+	mpu_u32 i;
+	int kept = 1;
+
+	world_init(&world, regime, RELEASE_KNOWN);
+	for (i = 0; i < 3; i++)
+		world_client(&world, world_task(&world, 5001 + i, 5000, 100 + i, 50), 1);
+	world_task(&world, 5000, 5000, 50, 50);
+	memset(params, 0, sizeof(params));
+	fact_store(params, fact->count, 3);
+	for (i = 0; i < 3; i++) {
+		fact_store(array, i * fact->stride, 50);
+		fact_store(array, i * fact->stride + 4, i / 2);
+	}
+	is(world_call(&world, fact->cmd, params, fact->size), 0,
+	   "PID_INFO, %s: a process asked for by two indexes", regime_names[regime]);
+	for (i = 0; i < 3; i++)
+		kept &= fact_load(array, i * fact->stride) == 50 &&
+			fact_load(array, i * fact->stride + 4) == i / 2;
+	ok(kept, "... which are given back as they came");
+	is(fact_load64(array + fact->stride, fact->data), 3, "... and summed for those alike");
+}
+
 /* A thread that opened a client and ended: its number is all that the driver lists. */
 static void ended_thread(const struct fact *fact, enum regime regime)
 {
@@ -269,6 +297,7 @@ void info_suite(void)
 		strangers_kernel_client(fact, regime);
 		full_question(fact, regime);
 		host_caller(fact, regime);
+		indexes(fact, regime);
 		if (regime >= R2 && regime < R4)
 			ended_thread(fact, regime);
 	}

@@ -20,6 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,15 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
+/* In one way or the other. Returns 0 or the negative errno. */
+static int switch_it(int round, uint32_t value)
+{
+	if (round % 2)
+		return set_intercept(value);
+	return -try_write_text("/sys/module/mpu/parameters/intercept",
+			       value == MPU_INTERCEPT_ON ? "1" : "0");
+}
+
 /*
  * Programs without libmpu.so see one answer or the other, whole; those with it a right one, whoever
  * translates.
@@ -63,10 +73,10 @@ static void case_switching(void)
 		containers[1] = container_start("strict", with_library, 2, (uint32_t)stranger);
 		start = now();
 		for (int i = 0; i < switch_rounds / 2; i++) {
-			int error = set_intercept(MPU_INTERCEPT_ON);
+			int error = switch_it(i, MPU_INTERCEPT_ON);
 
 			CHECK(error == 0, "round %d: on: %d", i, error);
-			error = set_intercept(MPU_INTERCEPT_OFF);
+			error = switch_it(i, MPU_INTERCEPT_OFF);
 			CHECK(error == 0, "round %d: off: %d", i, error);
 		}
 		report_line("note switched on and off %d times in %.1f s", switch_rounds / 2,
@@ -232,11 +242,60 @@ static void case_sleeping(void)
 	usleep(500000);
 	CHECK(!sleeper->unloaded, "unloaded under a call");
 	CHECK(waitpid(unloader, NULL, WNOHANG) == 0, "the unloader is gone");
+	/* However long that takes, libmpu.so has its translator. The driver sleeps, too. */
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_OFF && state.in_flight == 1, "%u, %u in flight",
+	      state.intercept, (unsigned int)state.in_flight);
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -ESHUTDOWN, "error %d", error);
 	sleeper->wake = 1;
 	finish(asleep);
 	finish(unloader);
 	CHECK(sleeper->unloaded, "not unloaded");
 	driver_unload();
+}
+
+/* The last word of what libmpu.so reads: how long it has been so. */
+static int is_settled(void)
+{
+	char text[64] = "";
+	int fd = open("/sys/module/mpu/parameters/intercepting", O_RDONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0, "errno %d", errno);
+	close(fd);
+	CHECK(strncmp(text, "off ", 4) == 0, "\"%s\"", text);
+	return strstr(text, " settled\n") != NULL;
+}
+
+/* What ends rewritten long after it was switched off is not taken for the driver's own answer. */
+static void case_late(void)
+{
+	pid_t asleep;
+	int error;
+
+	sleeper = shared_memory(sizeof(*sleeper));
+	driver_load("frontend", "regime=R0");
+	load_intercepting("intercept=1");
+	asleep = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
+	await_word(&sleeper->asleep);
+	CHECK((error = set_intercept(MPU_INTERCEPT_OFF)) == 0, "error %d", error);
+	for (int i = 0; i < 120 && !is_settled(); i++)
+		sleep(1);
+	CHECK(is_settled(), "a minute takes more than two");
+	sleeper->wake = 1;
+	finish(asleep);
+	CHECK(!is_settled(), "it was rewritten just now");
+	unload_intercepting();
+	driver_unload();
+}
+
+/* It takes a minute, and no kernel has a part in it. */
+static void late_run(case_runner run)
+{
+	struct utsname kernel;
+
+	uname(&kernel);
+	if (strncmp(kernel.release, "6.12.", 5) == 0)
+		run("an answer from before it was switched off", case_late, 300);
 }
 
 /* A process that is killed in the middle: nothing waits for it for ever. */
@@ -261,6 +320,7 @@ void switch_run(case_runner run)
 {
 	run("a process that sleeps in the driver", case_sleeping, 300);
 	run("a process that is killed in the driver", case_killed, 300);
+	late_run(run);
 	run("the driver comes and goes under load", case_cycling, 300);
 	rounds_run(run);
 }
