@@ -19,23 +19,27 @@ export class Container {
   readonly namespace: Namespace;
   readonly #inside: GpuProcess[];
 
-  private constructor(session: Session, namespace: Namespace, inside: GpuProcess[]) {
+  /** PID on the host of the process outside. */
+  readonly outside: number;
+
+  private constructor(session: Session, namespace: Namespace, outside: GpuProcess, inside: GpuProcess[]) {
     this.session = session;
     this.namespace = namespace;
+    this.outside = outside.process[0] ?? 0;
     this.#inside = inside;
   }
 
-  /** Starts a driver that gives host PIDs (R0), one process outside and two inside. */
-  static async start(): Promise<Container> {
-    const session = await Session.start(['--regime', 'R0', '--accounting', 'on']);
+  /** Starts a driver, one that gives host PIDs unless told otherwise, one process outside and two inside. */
+  static async start(regime = 'R0'): Promise<Container> {
+    const session = await Session.start(['--regime', regime, '--accounting', 'on']);
     await session.run('exec 7</proc/self/ns/pid');
     const namespace = await session.namespace();
-    await session.gpuProcess('--memory 100');
+    const outside = await session.gpuProcess('--memory 100');
     const inside = [
       await session.gpuProcess('--memory 200', namespace),
       await session.gpuProcess('--memory 300', namespace),
     ];
-    return new Container(session, namespace, inside);
+    return new Container(session, namespace, outside, inside);
   }
 
   /** What a list must be with libmpu.so: the processes inside, by their PIDs there, and the program itself. */

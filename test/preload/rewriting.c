@@ -5,6 +5,7 @@
  *
  *   rewriting list|wrapped|leaks|descriptors|memory|pointers|storm
  *   rewriting refuse SYSTEM-CALL-NUMBER
+ *   rewriting record PID
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -26,6 +27,7 @@
 #define GET_PIDS      0x2080018du
 #define PID_INFO      0x2080018eu
 #define RECORD	      0x00000b03u
+#define GPU_ID	      0x100u
 #define NVENC	      0x2080016eu
 #define GET_PIDS_SIZE 3812u
 
@@ -155,6 +157,16 @@ static void ask(const char *what, uint32_t object, uint32_t cmd, void *params, u
 	printf("{\"what\":\"%s\",\"status\":%u,\"errno\":%d}\n", what, status, errno);
 }
 
+/* The accounting record of one process: {"status":N,"pid":PID}. */
+static void record(uint32_t pid)
+{
+	uint32_t params[12] = {GPU_ID, pid};
+	uint32_t status = rm_control(client.fd, client.root, client.root, RECORD, params,
+				     sizeof(params));
+
+	printf("{\"status\":%u,\"pid\":%u}\n", status, params[1]);
+}
+
 /* Params that the driver cannot, or does not, touch: never a crash, and the driver's own status. */
 static void pointers(void)
 {
@@ -270,6 +282,8 @@ int main(int argc, char **argv)
 		storm();
 	else if (!strcmp(what, "refuse") && argc == 3)
 		refuse((uint32_t)strtoul(argv[2], NULL, 0));
+	else if (!strcmp(what, "record") && argc == 3)
+		record((uint32_t)strtoul(argv[2], NULL, 0));
 	else
 		return 2;
 	return 0;

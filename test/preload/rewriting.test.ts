@@ -97,7 +97,7 @@ void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => 
     writeFileSync(
       script,
       `mount -t tmpfs none /sys/module && mkdir -p ${state.replace(/\/[^/]*$/, '')} || exit
-case $1 in link) ln -s ${state} ${state} ;; *) printf '%s\\n' "$1" >${state} ;; esac
+case $1 in link) ln -s ${state} ${state} ;; directory) mkdir ${state} ;; *) printf '%s\\n' "$1" >${state} ;; esac
 export LD_PRELOAD=${library('x86_64')} MPU_PIDNS=/proc/self/fd/7 MPU_DEBUG=1
 exec strace -qq -o "|grep -c ${state} >&2" -e trace=openat ${built('rewriting')} list
 `,
@@ -115,9 +115,35 @@ exec strace -qq -o "|grep -c ${state} >&2" -e trace=openat ${built('rewriting')}
     isUntouched(t, settled.list, 'on 5 settled');
     t.equal(settled.rest, '1', 'on 5 settled: looked at once, nothing to do');
     isUntouched(t, (await told('on 5 recent')).list, 'on 5 recent');
-    const link = await told('link');
-    isUntouched(t, link.list, 'a state that cannot be read');
-    t.match(link.rest, /left alone: how this driver counts/, 'is said to be the reason');
+    for (const kind of ['link', 'directory']) {
+      const { list, rest } = await told(kind);
+      isUntouched(t, list, `a state that cannot be read: a ${kind}`);
+      t.match(rest, /left alone: how this driver counts/, 'is said to be the reason');
+    }
+  });
+
+  await t.test('switched on while an answer is put right', async (t) => {
+    // From 570 on the driver may answer with another number than the record was asked for by.
+    const overwriting = await Container.start('R3b');
+    t.teardown(() => overwriting.stop());
+    const state = '/sys/module/mpu/parameters/intercepting';
+    const script = join(container.session.directory, 'with-change');
+    const changed = Buffer.from('on 55 settled\n').toString('hex');
+    // The second look finds it changed. Nothing intercepts, so what is left then is the driver's own answer to the second call.
+    writeFileSync(
+      script,
+      `mount -t tmpfs none /sys/module && mkdir -p ${state.replace(/\/[^/]*$/, '')} || exit
+echo 'off 4 settled' >${state}
+export LD_PRELOAD=${library('x86_64')} MPU_PIDNS=/proc/self/fd/7
+exec strace -qq -o /dev/null -P ${state} -e trace=read -e inject=read:poke_exit=@arg2=${changed}:when=2+ ${built('rewriting')} "$@"
+`,
+    );
+    const { documents: lists } = await container.run(`unshare --mount sh ${script} list`);
+    isUntouched(t, lists.find(isList), 'a list is asked for again');
+    const { documents: records } = await overwriting.run(`unshare --mount sh ${script} record ${overwriting.outside}`);
+    t.same(records, [{ status: 0, pid: overwriting.outside }], 'a record, by the number that was asked for');
+    const { documents } = await overwriting.rewriting(`record ${overwriting.outside}`);
+    t.same(documents, [{ status: 0x57, pid: 0 }], 'which is nobody to the container otherwise');
   });
 
   await t.test('params that cannot be touched', async (t) => {
