@@ -90,8 +90,8 @@ export async function buildInterception(
   const unlocked = await buildDriver(kernel, 'unlocked');
   const modules = { 'nvidia-frontend.ko': frontend, 'nvidia-unlocked.ko': unlocked };
   const livepatch = (await hasLivePatches(kernel)) ? { 'livepatch_nvidia.ko': await buildModule(kernel, [], LIVEPATCH) } : {};
-  const paths = Object.entries({ ...modules, ...livepatch }).map(([name, { path }]) => [name, path]);
+  const paths = Object.entries({ ...modules, ...livepatch }).map(([name, { path }]): [string, string] => [name, path]);
   const observers = await buildObservers(kernel.architecture, await ownDirectory(join(packageRoot, 'build', 'qemu', kernel.release)));
-  const initramfs = await buildInitramfs(kernel, module.path, { ...Object.fromEntries(paths), ...further, ...observers });
+  const initramfs = await buildInitramfs(kernel, module.path, { ...Object.fromEntries<string>(paths), ...further, ...observers });
   return { initramfs, warnings: [module, ...Object.values({ ...modules, ...livepatch })].flatMap(({ warnings }) => warnings) };
 }

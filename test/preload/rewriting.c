@@ -161,8 +161,8 @@ static void ask(const char *what, uint32_t object, uint32_t cmd, void *params, u
 static void record(uint32_t pid)
 {
 	uint32_t params[12] = {GPU_ID, pid};
-	uint32_t status = rm_control(client.fd, client.root, client.root, RECORD, params,
-				     sizeof(params));
+	uint32_t status =
+		rm_control(client.fd, client.root, client.root, RECORD, params, sizeof(params));
 
 	printf("{\"status\":%u,\"pid\":%u}\n", status, params[1]);
 }

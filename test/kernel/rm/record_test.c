@@ -50,7 +50,8 @@ static void found(mpu_u32 pid, mpu_u32 host, const char *what)
 	guard_free(&params);
 }
 
-/* Where the driver may put the host PID there, that cannot be told from a PID that was asked for. */
+/* Where the driver may put the host PID there, that cannot be told from a PID that was asked for.
+ */
 static void refused(mpu_u32 pid, const char *what)
 {
 	struct guard params = guard_new(SIZE);
@@ -169,7 +170,8 @@ void record_suite(void)
 		for (i = 0; regime >= R3A && i < 4 * ENDS; i++) {
 			populate(regime, i & 1 ? RELEASE_KNOWN : RELEASE_UNKNOWN);
 			world.records[world.record_count++] = 1900;
-			/* The record of one that has ended may be of whoever has that number here. */
+			/* The record of one that has ended may be of whoever has that number here.
+			 */
 			ended((enum end)(i / 4), (i & 2) && i / 4 != END_WITHOUT_DEVICE);
 		}
 		populate(regime, RELEASE_KNOWN);
