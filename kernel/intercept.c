@@ -146,7 +146,7 @@ int mpu_intercept_set(bool on, const char **reason)
 	/* Whoever looks meanwhile sees what was, or what is: never a state in between. */
 	if (!on)
 		WRITE_ONCE(wanted, false);
-	err = phase == PHASE_UNLOADING ? -ESHUTDOWN : apply(on);
+	err = on && phase == PHASE_UNLOADING ? -ESHUTDOWN : apply(on);
 	if (on && !err)
 		WRITE_ONCE(wanted, true);
 	/* What was not asked for before is off after a refusal, as it was. */
@@ -201,7 +201,7 @@ static int set_parameter(const char *value, const struct kernel_param *parameter
 		return mpu_redirect_possible() ? mpu_intercept_set(on, &reason) : 0;
 	/*
 	 * Reading any parameter takes this lock, which libmpu.so does in containers: they are not
-	 * to wait for ftrace. The file is open, so the module stays.
+	 * to wait for ftrace. Unloading waits for whoever writes to the file.
 	 */
 	kernel_param_unlock(THIS_MODULE);
 	err = mpu_intercept_set(on, &reason);

@@ -89,12 +89,16 @@ long mpu_redirect_call(struct file *file, unsigned int cmd, unsigned long arg)
 
 /*
  * A call that has slept in the driver since before a switch ends as it began: to its caller, the
- * switch is as recent as that. Seen before the call is seen to have ended.
+ * switch is as recent as that.
  */
 static void end_call(void)
 {
+	/* The time is not to be an old one when it is written. */
+	preempt_disable();
 	if (!(READ_ONCE(generation) & MPU_REDIRECT_ACTIVE))
 		WRITE_ONCE(changed_at, ktime_get_seconds());
+	preempt_enable();
+	/* Whoever sees that the call has ended sees that time: mpu_redirect_in_flight(). */
 	smp_wmb();
 	this_cpu_inc(traffic.ended);
 }
@@ -221,7 +225,11 @@ u64 mpu_redirect_generation(void)
 
 u64 mpu_redirect_age(void)
 {
-	return ktime_get_seconds() - READ_ONCE(changed_at);
+	u64 at = READ_ONCE(changed_at);
+	u64 now = ktime_get_seconds();
+
+	/* A call may have ended between the two lines. */
+	return now > at ? now - at : 0;
 }
 
 static void change(bool active)

@@ -7,14 +7,17 @@ int mpu_interception_read(struct mpu_interception *state)
 	long size, fd = mpu_sys_open("/sys/module/mpu/parameters/intercepting");
 
 	state->size = 0;
-	if (fd < 0)
-		return fd == -MPU_ENOENT;
-	size = mpu_sys_read((int)fd, state->text, sizeof(state->text));
-	mpu_sys_close((int)fd);
+	if (fd == -MPU_ENOENT)
+		return 1;
+	size = fd;
+	if (fd >= 0) {
+		size = mpu_sys_read((int)fd, state->text, sizeof(state->text));
+		mpu_sys_close((int)fd);
+	}
 	if (size >= 0) {
 		state->size = (mpu_u32)size;
 	} else if (size == -MPU_ENODEV) {
-		/* Taken away under the open descriptor: off, and not settled. */
+		/* Taken away just now: off, and not settled. */
 		state->text[0] = '\0';
 		state->size = 1;
 	}

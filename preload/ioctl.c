@@ -116,14 +116,14 @@ static int ask_again(const struct context *context, const struct mpu_rm_layout *
 
 	if (layout->kind == MPU_RM_KIND_LIST && layout->pointer)
 		mpu_rm_store32(params, place, layout->max);
-	else if (layout->kind == MPU_RM_KIND_RECORD && !word)
+	else if (layout->kind == MPU_RM_KIND_RECORD)
 		mpu_rm_store32(params, place, first);
 	status = mpu_driver_control(context->fd, control, control->cmd, params,
 				    control->params_size);
-	if (!mpu_rm_status_matters(control->cmd, status)) {
+	if (status != MPU_NV_OK)
 		mpu_rm_store32(params, place, word);
+	if (!mpu_rm_status_matters(control->cmd, status))
 		return 0;
-	}
 	control->status = status;
 	return 1;
 }
@@ -149,14 +149,14 @@ static void rewrite(struct scratch *scratch, int fd, struct mpu_rm_nvos54 *contr
 	context.control = control;
 	context.environment = &scratch->environment;
 
-	/* The driver need not have read what it refused. */
-	if (control->status != MPU_NV_OK && !mpu_sys_accessible(params, control->params_size))
-		return;
 	layout = mpu_rm_find(control->cmd, control->params_size, params);
 	if (!layout) {
 		context_count(&context, MPU_RM_EVENT_UNKNOWN_LAYOUT);
 		return;
 	}
+	/* The driver need not have read what it refused. */
+	if (control->status != MPU_NV_OK && !mpu_sys_accessible(params, layout->size))
+		return;
 	first = mpu_rm_load32(params, replaced_word(layout));
 
 	known = mpu_interception_read(&before);

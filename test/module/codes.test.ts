@@ -6,7 +6,7 @@ import t from 'tap';
 import { MpuError } from '#mpu/lib/errors.js';
 import { Host } from '#mpu/lib/module/host.js';
 import { interceptRefusal, switchIntercept } from '#mpu/lib/module/intercept.js';
-import { unloadModule } from '#mpu/lib/module/load.js';
+import { loadModule, unloadModule } from '#mpu/lib/module/load.js';
 import { runProgram } from '#mpu/lib/module/program.js';
 import type { ModuleState } from '#mpu/lib/translator.js';
 import { lacking } from '../lib/engines.js';
@@ -72,6 +72,11 @@ await t.test('a loaded module', async (t) => {
   const asleep = { ...state, counters: { requests: 0, pids: 0, hidden: 0, rewritten: 1, untouched: 0, inFlight: 1 } };
   const sleeping = unloadModule(host, { query: () => Promise.resolve(asleep) });
   await t.rejects(sleeping, { code: 'module-busy', why: /sleeps in the NVIDIA driver/, next: /later/ });
+  await writeFile(join(fixture.root, 'sys/module/mpu/initstate'), 'going\n');
+  const going = { code: 'module-busy', why: /being unloaded/, next: /end that process/ };
+  await t.rejects(unloadModule(host, { query }), going, 'it is on its way out');
+  await t.rejects(loadModule(host, { query }), going, 'and not loaded because it still answers');
+  await writeFile(join(fixture.root, 'sys/module/mpu/initstate'), 'live\n');
   // The parameter is a directory here: no error that the kernel would give.
   await t.rejects(switchIntercept(host, true, query), { code: 'intercept-refused', next: /dmesg/, exitCode: 1 });
   for (const [code, why, next, exitCode] of [

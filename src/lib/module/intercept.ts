@@ -87,6 +87,8 @@ export async function switchIntercept(host: Host, on: boolean, query: Query = qu
   try {
     await writeFile(host.kernelFile(PARAMETER), on ? '1' : '0');
   } catch (error) {
+    // It may have gone meanwhile, and says that then.
+    await answerOf(host, what, query);
     throw interceptRefusal(what, error);
   }
   return resultOf('switched', await answerOf(host, what, query));

@@ -7,7 +7,7 @@ import type { Host } from './host.js';
 import { explainInsmod } from './insmod.js';
 import { drainIntercept, switchIntercept } from './intercept.js';
 import { checkLoadable, checkRelease, findHeaders } from './kernel-build.js';
-import { foreignModule, loadedModule, type Query } from './loaded.js';
+import { foreignModule, loadedModule, refuseIfGoing, type Query } from './loaded.js';
 import { installedModules, type ModuleFile } from './module-file.js';
 import { checkMayLoad } from './permission.js';
 import { lastLines, runProgram } from './program.js';
@@ -98,6 +98,7 @@ async function load(host: Host, options: LoadOptions): Promise<LoadResult> {
   const version = await sourceVersion();
   const before = await loadedModule(host, query);
   if (before.owner === 'foreign') throw foreignModule(what);
+  await refuseIfGoing(host, what);
   if (before.answer?.version === version) return { outcome: 'unchanged', kernel: host.kernel, module: before.answer };
   await checkMayLoad(host, what, 'load');
 
@@ -131,6 +132,7 @@ export async function unloadModule(host: Host, options: Pick<LoadOptions, 'query
   const before = await loadedModule(host, options.query);
   if (before.owner === 'foreign') throw foreignModule(what);
   if (before.owner === 'none') return { outcome: 'unchanged', kernel: host.running };
+  await refuseIfGoing(host, what);
   await checkMayLoad(host, what, 'unload');
   await drainIntercept(host, what, options.query);
   await remove(what);

@@ -33,6 +33,20 @@ export async function loadedModule(host: Host, query: Query = queryModule): Prom
   }
 }
 
+/**
+ * Throws an MpuError, `module-busy`, when mpu.ko is on its way out, which can take as long as a process sleeps in the driver: it
+ * still answers, and soon will not.
+ */
+export async function refuseIfGoing(host: Host, what: string): Promise<void> {
+  if ((await readIfPresent(host.kernelFile('/sys/module/mpu/initstate')))?.trim() !== 'going') return;
+  throw new MpuError({
+    code: 'module-busy',
+    what,
+    why: 'mpu.ko is being unloaded, and waits for a process in a container that sleeps in the NVIDIA driver',
+    next: 'end that process, or run it again later',
+  });
+}
+
 /** The error of a module of another project that has the name. */
 export function foreignModule(what: string): MpuError {
   return new MpuError({
