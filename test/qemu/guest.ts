@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Boots a kernel under QEMU, without KVM, and reads what its init says. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { withLock } from '#mpu/lib/download-cache.js';
 import { packageRoot } from '#mpu/lib/package-root.js';
 import type { Architecture, Kernel } from './kernels.js';
@@ -100,10 +101,27 @@ const CPUS = {
   counted: ['-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off'],
 };
 
+/** Lines of the console that are kept for when something goes wrong, and when nothing goes on any more. */
+const KEPT_LINES = 40;
+const KEPT_LINES_OF_HANG = 600;
+/** Milliseconds between two of the last questions. */
+const LAST_WORDS_MS = 5_000;
+
+/** Has a kernel that hangs say on its console which tasks wait for what, and what its processors do. */
+async function askWhyItHangs(qemu: ChildProcessWithoutNullStreams): Promise<void> {
+  // SysRq: a break on the serial line, and a letter. From 9 on all is shown.
+  for (const command of ['9', 'l', 'w', 't']) {
+    qemu.stdin.write('\x01b');
+    await delay(LAST_WORDS_MS / 10);
+    qemu.stdin.write(command);
+    await delay(LAST_WORDS_MS);
+  }
+}
+
 async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
   const machine = MACHINES[kernel.architecture];
   const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, argument } = options;
-  const parameters = `${machine.parameters} loglevel=4 panic=-1 panic_on_warn=1 oops=panic -- ${mode} ${argument ?? ''}`;
+  const parameters = `${machine.parameters} loglevel=4 panic=-1 panic_on_warn=1 oops=panic sysrq_always_enabled -- ${mode} ${argument ?? ''}`;
   // A guest does not outlive the test that runs it, however that ends.
   const qemu = spawn(
     'setpriv',
@@ -111,11 +129,13 @@ async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): P
       ...['--pdeathsig', 'KILL', machine.program],
       ...machine.arguments,
       ...CPUS[cpus],
-      ...['-m', String(memory), '-display', 'none', '-no-reboot', '-nodefaults', '-serial', 'stdio'],
+      ...['-m', String(memory), '-display', 'none', '-no-reboot', '-nodefaults'],
+      // Multiplexed for the sake of ^A b alone, which is a break.
+      ...['-chardev', 'stdio,id=console,mux=on,signal=off', '-serial', 'chardev:console'],
       ...(disk === undefined ? [] : ['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'nvme,serial=disk,drive=disk']),
       ...['-kernel', kernel.image, '-initrd', initramfs, '-append', parameters],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   const result: GuestResult = { began: false, cases: [], measurements: [], finished: false, ending: '' };
   const tail: string[] = [];
@@ -124,7 +144,7 @@ async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): P
     const line = text.replace(/\r$/, '');
     options.onLine?.(line);
     tail.push(line);
-    if (tail.length > 40) tail.shift();
+    if (tail.length > (seen.late ? KEPT_LINES_OF_HANG : KEPT_LINES)) tail.shift();
     const start = line.indexOf(PREFIX);
     if (start < 0) return;
     result.began = true;
@@ -137,9 +157,11 @@ async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): P
   createInterface({ input: qemu.stdout }).on('line', read);
   createInterface({ input: qemu.stderr }).on('line', read);
 
+  // It may end while it is being asked.
+  qemu.stdin.on('error', () => undefined);
   const timer = setTimeout(() => {
     seen.late = true;
-    qemu.kill('SIGKILL');
+    void askWhyItHangs(qemu).then(() => qemu.kill('SIGKILL'));
   }, timeout * 1000);
   const status = await new Promise<number | null>((resolve, reject) => {
     qemu.once('error', reject);
@@ -147,7 +169,7 @@ async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): P
   }).finally(() => {
     clearTimeout(timer);
   });
-  result.finished = seen.done && status === machine.status;
+  result.finished = seen.done && !seen.late && status === machine.status;
   const how = seen.late ? `was stopped after ${timeout} s` : `ended with status ${String(status)}`;
   result.ending = `${machine.program} ${how}; the end of its console:\n${tail.join('\n')}`;
   return result;
