@@ -25,6 +25,6 @@ void t.test('docs/kernel-testing.md: rounds', { skip, timeout: 850_000 }, (t) =>
   t.equal(status, 0, output);
   t.match(output, /^ok - Linux 6\.12\S*: on and off under load$/m);
   t.match(output, /^ok - Linux 6\.12\S*: loaded and unloaded under load$/m);
-  t.match(output, /^ok - Linux 6\.12\S*: 3 of 3 cases$/m);
+  t.match(output, /^ok - Linux 6\.12\S*: 4 of 4 cases$/m);
   t.end();
 });
