@@ -121,7 +121,7 @@ async function askWhyItHangs(qemu: ChildProcessWithoutNullStreams): Promise<void
 async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
   const machine = MACHINES[kernel.architecture];
   const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, argument } = options;
-  const parameters = `${machine.parameters} loglevel=4 panic=-1 panic_on_warn=1 oops=panic sysrq_always_enabled -- ${mode} ${argument ?? ''}`;
+  const parameters = `${machine.parameters} loglevel=4 panic=-1 panic_on_warn=1 oops=panic sysctl.kernel.sysrq=1 -- ${mode} ${argument ?? ''}`;
   // A guest does not outlive the test that runs it, however that ends.
   const qemu = spawn(
     'setpriv',

@@ -135,7 +135,7 @@ static void run_cases(void)
 	report_run("libmpu.so's client", case_preload, 60);
 	report_run("libmpu-client", case_client, 60);
 	report_run("a reload under a client that knew the family", case_cached_family, 30);
-	report_run("60 reloads under load", case_reload_under_load, 120);
+	report_run("60 reloads under load", case_reload_under_load, 300);
 	report_run("the module unloads", unload, 30);
 	report_run("libmpu.so's client without the module", case_preload_without, 30);
 	report_run("libmpu-client without the module", case_client_without, 30);
