@@ -283,6 +283,8 @@ void mpu_intercept_exit(void)
 	apply(false);
 	mutex_unlock(&lock);
 	unregister_module_notifier(&driver_notifier);
+	if (!mpu_redirect_used())
+		return;
 	mpu_redirect_drain();
 	if (mpu_redirect_age() < SETTLED_AGE)
 		msleep(LINGER_MS);

@@ -68,6 +68,9 @@ static unsigned long own_text_size;
 #define MOST_ATTEMPTS 50
 #define ATTEMPT_MS    2
 
+/* Something has been attached since this module was loaded, or was to be. */
+static bool used;
+
 /* ftrace has shut itself down and may go on calling into this module. */
 static bool stuck;
 
@@ -212,6 +215,11 @@ static int trace_entries(void)
 	return err == -EINVAL ? 0 : err;
 }
 
+bool mpu_redirect_used(void)
+{
+	return used;
+}
+
 bool mpu_redirect_attached(void)
 {
 	return attached;
@@ -288,8 +296,10 @@ static int register_redirection(void)
 
 int mpu_redirect_attach(struct module *driver)
 {
-	int err = stuck ? -ENODEV : trace_entries();
+	int err;
 
+	used = true;
+	err = stuck ? -ENODEV : trace_entries();
 	if (err)
 		return err;
 	find_own_text();

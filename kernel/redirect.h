@@ -36,6 +36,9 @@ int mpu_redirect_detach(void);
 
 bool mpu_redirect_attached(void);
 
+/* Whether anything was ever attached. If not, no call has been redirected. */
+bool mpu_redirect_used(void);
+
 /*
  * Returns when no task can be in this module any more because of a redirection. Nothing may be
  * attached any more.
