@@ -215,6 +215,24 @@ static void sleep_in_driver(void *unused)
 	      question[3]);
 }
 
+static void intercept_sleepers(void)
+{
+	sleeper = shared_memory(sizeof(*sleeper));
+	driver_load("frontend", "regime=R0");
+	load_intercepting("intercept=1");
+}
+
+/* Returns when it is asleep. */
+static pid_t start_asleep(void)
+{
+	pid_t pid;
+
+	sleeper->asleep = 0;
+	pid = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
+	await_word(&sleeper->asleep);
+	return pid;
+}
+
 static void unload_asleep(void *unused)
 {
 	(void)unused;
@@ -229,11 +247,8 @@ static void case_sleeping(void)
 	pid_t asleep, unloader;
 	int error;
 
-	sleeper = shared_memory(sizeof(*sleeper));
-	driver_load("frontend", "regime=R0");
-	load_intercepting("intercept=1");
-	asleep = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
-	await_word(&sleeper->asleep);
+	intercept_sleepers();
+	asleep = start_asleep();
 	get_state(&state);
 	CHECK(state.in_flight == 1, "%u in flight", (unsigned int)state.in_flight);
 
@@ -277,11 +292,8 @@ static void case_late(void)
 	pid_t asleep;
 	int error;
 
-	sleeper = shared_memory(sizeof(*sleeper));
-	driver_load("frontend", "regime=R0");
-	load_intercepting("intercept=1");
-	asleep = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
-	await_word(&sleeper->asleep);
+	intercept_sleepers();
+	asleep = start_asleep();
 	CHECK((error = set_intercept(MPU_INTERCEPT_OFF)) == 0, "error %d", error);
 	for (int i = 0; i < 120 && !is_settled(); i++)
 		sleep(1);
@@ -308,13 +320,9 @@ static void case_killed(void)
 {
 	pid_t asleep;
 
-	sleeper = shared_memory(sizeof(*sleeper));
-	driver_load("frontend", "regime=R0");
-	load_intercepting("intercept=1");
+	intercept_sleepers();
 	for (int i = 0; i < 5; i++) {
-		sleeper->asleep = 0;
-		asleep = start_as(CLONE_NEWPID, NULL, 0, sleep_in_driver, NULL);
-		await_word(&sleeper->asleep);
+		asleep = start_asleep();
 		stop(asleep);
 	}
 	unload_intercepting();
