@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "mpu-client.h"
 #include "preload/nsfs.h"
-#include "preload/resolve.h"
+#include "preload/translator.h"
 #include "preload/sys.h"
 #include "uapi/mpu.h"
 

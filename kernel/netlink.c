@@ -9,7 +9,7 @@
 #include <linux/pid_namespace.h>
 #include <net/genetlink.h>
 
-#include "answer.h"
+#include "ioctl.h"
 #include "compat.h"
 #include "intercept.h"
 #include "netlink.h"

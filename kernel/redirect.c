@@ -27,7 +27,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
-#include "answer.h"
+#include "ioctl.h"
 #include "redirect.h"
 #include "rm/rm.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "environment.h"
-#include "own.h"
+#include "own_fd.h"
 #include "sys.h"
 
 #define AT_NULL	  0

@@ -7,7 +7,7 @@
 #include "driver.h"
 #include "environment.h"
 #include "interception.h"
-#include "resolve.h"
+#include "translator.h"
 #include "sys.h"
 
 /* Both libcs that programs here use have it. Weak: libmpu.so depends on no library. */

@@ -7,7 +7,7 @@
 #ifndef MPU_PRELOAD_NETLINK_H
 #define MPU_PRELOAD_NETLINK_H
 
-#include "own.h"
+#include "own_fd.h"
 #include "rm/rm.h"
 
 #ifdef __cplusplus

@@ -8,7 +8,7 @@
 #ifndef MPU_PRELOAD_NSFS_H
 #define MPU_PRELOAD_NSFS_H
 
-#include "own.h"
+#include "own_fd.h"
 #include "rm/rm.h"
 
 #ifdef __cplusplus

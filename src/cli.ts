@@ -4,8 +4,8 @@
 import { CommanderError, type Command, type Option } from 'commander';
 import type { Run } from './commands/command.js';
 import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
-import { Output } from './lib/output.js';
-import { version } from './lib/version.js';
+import { Output } from './lib/terminal/output.js';
+import { version } from './lib/package/version.js';
 import { createProgram, type Said } from './program.js';
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
@@ -16,7 +16,8 @@ function dropUnsetVariables(command: Command): void {
   for (const { envVar, ...option } of command.options) {
     if (envVar === undefined) continue;
     const isFlag = !option.required && !option.optional;
-    if (process.env[envVar] === '' || (isFlag && isFalse(process.env[envVar]))) Reflect.deleteProperty(process.env, envVar);
+    if (process.env[envVar] === '' || (isFlag && isFalse(process.env[envVar])))
+      Reflect.deleteProperty(process.env, envVar);
   }
   for (const child of command.commands) dropUnsetVariables(child);
 }
@@ -30,10 +31,14 @@ function conflictsOf(option: Option): readonly unknown[] {
 /** A flag that was typed wins over the variable of one that it conflicts with; commander takes the two for a contradiction. */
 function dropOverruledVariables(command: Command): void {
   for (const option of command.options) {
-    const rivals = command.options.filter((other) => conflictsOf(other).includes(option.attributeName()) || conflictsOf(option).includes(other.attributeName()));
+    const rivals = command.options.filter(
+      (other) =>
+        conflictsOf(other).includes(option.attributeName()) || conflictsOf(option).includes(other.attributeName()),
+    );
     for (const { envVar } of rivals) {
       // What was typed is parsed, and tells so, before the variables are read.
-      if (envVar !== undefined) command.on(`option:${option.name()}`, () => Reflect.deleteProperty(process.env, envVar));
+      if (envVar !== undefined)
+        command.on(`option:${option.name()}`, () => Reflect.deleteProperty(process.env, envVar));
     }
   }
   for (const child of command.commands) dropOverruledVariables(child);
@@ -80,7 +85,11 @@ const PATIENCE_MS = 500;
 /** Fires at the first SIGINT, SIGTERM or SIGHUP; the second one ends the program at once. */
 function interruptSignal(output: Output): AbortSignal {
   const controller = new AbortController();
-  for (const [name, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const) {
+  for (const [name, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+    ['SIGHUP', 1],
+  ] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(128 + number);
       controller.abort(name);

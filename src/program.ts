@@ -15,7 +15,7 @@ import { registerModule } from './commands/module.js';
 import { registerPs } from './commands/ps.js';
 import { registerStatus } from './commands/status.js';
 import { registerTranslate } from './commands/translate.js';
-import { version } from './lib/version.js';
+import { version } from './lib/package/version.js';
 
 /** Every command, in the order of the help. */
 const COMMANDS: readonly RegisterCommand[] = [

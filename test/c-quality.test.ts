@@ -5,13 +5,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 
 // eslint with types takes most of a minute.
 t.setTimeout(600_000);
 
 const LONGEST = 500;
-const SOURCES = /\.(c|h|ts|js|mjs|cjs|py|sh|bash|zsh|fish|awk|map|tsv|ya?ml|cmake|in)$|(^|\/)(CMakeLists\.txt|Makefile|Kbuild)$/;
+const SOURCES =
+  /\.(c|h|ts|js|mjs|cjs|py|sh|bash|zsh|fish|awk|map|tsv|ya?ml|cmake|in)$|(^|\/)(CMakeLists\.txt|Makefile|Kbuild)$/;
 const WARNINGS = ['-Wall', '-Wextra', '-Werror', '-Wconversion', '-Wshadow', '-Wstrict-prototypes'];
 
 function run(command: string, args: string[]): { ok: boolean; output: string } {
@@ -64,7 +65,15 @@ void t.test('licence and length', (t) => {
 function clangFormat(): string {
   const place = join(packageRoot, '.cache', 'clang-format-14.0.6');
   if (!existsSync(place)) {
-    const { ok, output } = run('python3', ['-m', 'pip', 'install', '--quiet', '--target', place, 'clang-format==14.0.6']);
+    const { ok, output } = run('python3', [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--target',
+      place,
+      'clang-format==14.0.6',
+    ]);
     if (!ok) throw new Error(`clang-format cannot be installed: ${output}`);
   }
   return join(place, 'clang_format', 'data', 'bin', 'clang-format');
@@ -88,7 +97,17 @@ void t.test('kernel/rm, preload and client compile without a warning', (t) => {
     for (const architecture of ['-m64', '-m32']) {
       for (const optimisation of ['-O0', '-O3']) {
         const failures = sources.flatMap((source) => {
-          const options = ['-std=c11', '-ffreestanding', '-fno-builtin', '-fPIC', '-Ipreload/freestanding', '-I.', '-Ikernel', architecture, optimisation];
+          const options = [
+            '-std=c11',
+            '-ffreestanding',
+            '-fno-builtin',
+            '-fPIC',
+            '-Ipreload/freestanding',
+            '-I.',
+            '-Ikernel',
+            architecture,
+            optimisation,
+          ];
           const object = join(scratch, `${basename(source)}.o`);
           const { ok, output } = run(compiler, [...options, ...WARNINGS, '-c', source, '-o', object]);
           return ok ? [] : [output];
@@ -109,7 +128,11 @@ void t.test('shell scripts', (t) => {
 });
 
 void t.test('TypeScript', (t) => {
-  const { ok, output } = run(process.execPath, [join('node_modules', 'eslint', 'bin', 'eslint.js'), '--max-warnings=0', '.']);
+  const { ok, output } = run(process.execPath, [
+    join('node_modules', 'eslint', 'bin', 'eslint.js'),
+    '--max-warnings=0',
+    '.',
+  ]);
   t.ok(ok, 'eslint has nothing to say', { output });
   t.end();
 });

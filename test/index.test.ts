@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { check, checkout, run } from './lib/mpu.js';
+import { check, checkout, run } from './support/mpu.js';
 import { packTarball } from './packaging/tarball.js';
 
 t.setTimeout(1_200_000);
@@ -69,7 +69,9 @@ async function consumer(directory: string): Promise<void> {
   const modules = join(directory, 'node_modules');
   mkdirSync(join(modules, 'mpu'), { recursive: true });
   await check('tar', ['-xzf', tarball, '-C', join(modules, 'mpu'), '--strip-components=1']);
-  for (const name of readdirSync(join(checkout, 'node_modules')).filter((entry) => !entry.startsWith('.') && entry !== 'mpu')) {
+  for (const name of readdirSync(join(checkout, 'node_modules')).filter(
+    (entry) => !entry.startsWith('.') && entry !== 'mpu',
+  )) {
     symlinkSync(join(checkout, 'node_modules', name), join(modules, name));
   }
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ type: 'module' }));
@@ -81,14 +83,34 @@ await t.test('from the packed package', async (t) => {
   const directory = t.testdir();
   await consumer(directory);
 
-  const options = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--noEmit', '--target', 'es2022', '--module', 'nodenext'];
-  const types = await run(process.execPath, [join(checkout, 'node_modules', 'typescript', 'bin', 'tsc'), ...options, '--types', 'node', 'consumer.ts'], { cwd: directory });
+  const options = [
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--noUncheckedIndexedAccess',
+    '--noEmit',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+  ];
+  const types = await run(
+    process.execPath,
+    [join(checkout, 'node_modules', 'typescript', 'bin', 'tsc'), ...options, '--types', 'node', 'consumer.ts'],
+    { cwd: directory },
+  );
   t.equal(types.stdout, '', 'the types are what a consumer expects, and refuse what they should');
   t.equal(types.status, 0);
 
   const ended = await run(process.execPath, ['program.js'], { cwd: directory });
   t.match(ended, { status: 0, stderr: '' });
-  const said = JSON.parse(ended.stdout) as { version: string; pid: number; running: string; host: unknown; failure: unknown; owner: string };
+  const said = JSON.parse(ended.stdout) as {
+    version: string;
+    pid: number;
+    running: string;
+    host: unknown;
+    failure: unknown;
+    owner: string;
+  };
   t.match(said, { version: /^\d+\.\d+\.\d+/, running: release(), failure: { isMpuError: true, next: /./ } });
   t.match(said.owner, /^(none|mpu|foreign)$/);
   const [major = 0, minor = 0] = release().split('.').map(Number);

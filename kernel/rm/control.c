@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is done with each kind of control once the driver has answered it. The questions with a PID
- * in them (INFO, RECORD) are in question.c.
+ * in them (INFO, RECORD) are in pid_info.c.
  */
 #include "question.h"
 #include "regime.h"

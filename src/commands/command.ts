@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What every command is given, and how a command is written. */
 import type { Command } from 'commander';
-import type { Output } from '../lib/output.js';
+import type { Output } from '../lib/terminal/output.js';
 
 /** The run that a command is part of. */
 export interface Run {

@@ -5,14 +5,14 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { besideEachOther, processBox, type Side } from '../lib/demo/columns.js';
-import { containerStage } from '../lib/demo/container-stage.js';
-import { namespaceStage } from '../lib/demo/namespace-stage.js';
+import { containerStage } from '../lib/demo/in-containers.js';
+import { namespaceStage } from '../lib/demo/in-namespace.js';
 import { REGIMES, type Regime } from '../lib/driver/regimes.js';
-import { playScene, requireSimulation, SIMULATION, type Scene, type Stage, type View } from '../lib/demo/scene.js';
+import { playScene, requireSimulation, SIMULATION, type Scene, type Stage, type View } from '../lib/demo/comparison.js';
 import { ExitCode, messageOf, MpuError, throwIfInterrupted } from '../lib/errors.js';
-import { fetchAnyNvidiaClient, type NvidiaClient } from '../lib/nvidia-clients.js';
-import type { Output } from '../lib/output.js';
-import { packageRoot } from '../lib/package-root.js';
+import { fetchAnyNvidiaClient, type NvidiaClient } from '../lib/nvidia-clients/nvidia-clients.js';
+import type { Output } from '../lib/terminal/output.js';
+import { packageRoot } from '../lib/package/root.js';
 import type { RegisterCommand, Run } from './command.js';
 
 const DESCRIPTION = `Show what a container sees without mpu and with it, on every kind of driver.
@@ -100,7 +100,11 @@ async function demonstrate(regimes: readonly Regime[], run: Run): Promise<void> 
       scenes.push({ regime, scene });
       if (!output.json) output.result(describe(regime, scene, output), {});
     }
-    if (output.json) output.result('', { nvidiaSmi: client.version, regimes: scenes.map(({ regime, scene }) => ({ ...regime, ...scene })) });
+    if (output.json)
+      output.result('', {
+        nvidiaSmi: client.version,
+        regimes: scenes.map(({ regime, scene }) => ({ ...regime, ...scene })),
+      });
   } finally {
     await rm(programs, { recursive: true, force: true });
   }

@@ -37,8 +37,12 @@ export const registerDockerfile: RegisterCommand = (program, run) => {
     .addOption(imageOption.libraryDir())
     .addHelpText('after', EXAMPLES)
     .action(async ({ from, context, ...flags }: ImageFlags & { from: string; context?: string }) => {
-      const result = await makeDockerfile(from, { ...imageOptions(flags, run), ...(context === undefined ? {} : { context }) });
-      if (context === undefined) run.output.note(`The build needs ${result.files.join(' and ')} beside it: --context DIR writes them.`);
+      const result = await makeDockerfile(from, {
+        ...imageOptions(flags, run),
+        ...(context === undefined ? {} : { context }),
+      });
+      if (context === undefined)
+        run.output.note(`The build needs ${result.files.join(' and ')} beside it: --context DIR writes them.`);
       run.output.result(result.dockerfile, { ...result, context });
     });
 };

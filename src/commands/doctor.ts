@@ -4,14 +4,14 @@ import { Option } from 'commander';
 import { isOnHost } from '../lib/containers/processes.js';
 import { runChecks, works, type Check, type CheckResult, type Verdict } from '../lib/doctor/check.js';
 import { CONTAINER_CHECKS, containerSummary } from '../lib/doctor/container-checks.js';
-import { containerFromHost, ownContainer, type ContainerContext } from '../lib/doctor/container-view.js';
+import { containerFromHost, ownContainer, type ContainerContext } from '../lib/doctor/container-context.js';
 import { DRIVER_CHECKS, needsNoMpu, type DriverContext } from '../lib/doctor/driver-checks.js';
 import { HOST_CHECKS, hostContext, hostSummary, type HostContext } from '../lib/doctor/host-checks.js';
 import { RUNTIME_CHECKS } from '../lib/doctor/runtime-checks.js';
 import type { Driver } from '../lib/driver/driver.js';
 import { ExitCode, throwIfInterrupted } from '../lib/errors.js';
-import type { Output, Style } from '../lib/output.js';
-import { printable } from '../lib/table.js';
+import type { Output, Style } from '../lib/terminal/output.js';
+import { printable } from '../lib/terminal/table.js';
 import type { RegisterCommand } from './command.js';
 
 const DESCRIPTION = `Find out why containers are, or are not, shown the right GPU processes.
@@ -54,7 +54,9 @@ async function diagnoseHost(signal: AbortSignal): Promise<Diagnosis> {
   const context = { ...(await hostContext()), signal };
   const checks = await runChecks(HOST, context);
   throwIfInterrupted(signal);
-  const summary = works(checks) ? hostSummary(context) : 'Containers on this host are not shown the right GPU processes';
+  const summary = works(checks)
+    ? hostSummary(context)
+    : 'Containers on this host are not shown the right GPU processes';
   return { place: 'host', driver: describeDriver(context), checks, summary };
 }
 
@@ -62,7 +64,9 @@ async function diagnoseContainer(selector: string | undefined): Promise<Diagnosi
   const context = selector === undefined ? await ownContainer() : await containerFromHost(selector);
   const checks = await runChecks(CONTAINER, context);
   const name = context.label === undefined ? {} : { container: context.label };
-  const summary = works(checks) ? containerSummary(context) : 'nvidia-smi in this container does not show the right processes';
+  const summary = works(checks)
+    ? containerSummary(context)
+    : 'nvidia-smi in this container does not show the right processes';
   return { place: 'container', ...name, driver: describeDriver(context), checks, summary };
 }
 
@@ -77,7 +81,12 @@ function describe({ place, container, checks, summary }: Diagnosis, output: Outp
   ]);
   const failed = checks.filter(({ verdict }) => verdict === 'fail').map(({ title }) => title);
   const end = failed.length === 0 ? `${summary}.` : `${summary}. To be put right: ${failed.join(', ')}.`;
-  return [output.style('bold', place === 'host' ? 'This host' : (container ?? 'This container')), ...lines, '', end].join('\n');
+  return [
+    output.style('bold', place === 'host' ? 'This host' : (container ?? 'This container')),
+    ...lines,
+    '',
+    end,
+  ].join('\n');
 }
 
 /** Registers `mpu doctor`. */
@@ -86,10 +95,13 @@ export const registerDoctor: RegisterCommand = (program, run) => {
     .command('doctor')
     .summary('find out why process lists are not right')
     .description(DESCRIPTION)
-    .addOption(new Option('-c, --container <name>', 'check this container, by name, id, pod or PID').env('MPU_CONTAINER'))
+    .addOption(
+      new Option('-c, --container <name>', 'check this container, by name, id, pod or PID').env('MPU_CONTAINER'),
+    )
     .addHelpText('after', EXAMPLES)
     .action(async ({ container }: { container?: string }) => {
-      const diagnosis = container === undefined && isOnHost() ? await diagnoseHost(run.signal) : await diagnoseContainer(container);
+      const diagnosis =
+        container === undefined && isOnHost() ? await diagnoseHost(run.signal) : await diagnoseContainer(container);
       const isWell = works(diagnosis.checks);
       if (!isWell) run.exitCode = ExitCode.failed;
       run.output.result(describe(diagnosis, run.output), { ok: isWell, ...diagnosis });

@@ -2,7 +2,7 @@
 /** `mpu eject`: take libmpu.so out of an image. */
 import { eject } from '../lib/eject.js';
 import type { EjectResult } from '../lib/eject-types.js';
-import type { Output } from '../lib/output.js';
+import type { Output } from '../lib/terminal/output.js';
 import type { RegisterCommand } from './command.js';
 import { IMAGE_NAMES, formatSize, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
 

@@ -2,7 +2,7 @@
 /** Options that the commands on images share. */
 import { Option } from 'commander';
 import { ExitCode, MpuError } from '../lib/errors.js';
-import { ENGINES, type EngineName, type InjectOptions, type ReadLayers } from '../lib/inject-types.js';
+import { ENGINES, type EngineName, type InjectOptions, type ReadLayers } from '../lib/image/types.js';
 import type { Run } from './command.js';
 
 /** What commander gives for the options below. */
@@ -31,18 +31,23 @@ export const IMAGE_NAMES = `<image> is
 /** Options, by name; they are made anew for each command. */
 export const imageOption = {
   engine: () => new Option('-e, --engine <name>', 'engine that has the image').choices(ENGINES).env('MPU_ENGINE'),
-  tag: (byDefault: string) => new Option('-t, --tag <name>', `name of the new image (default: ${byDefault})`).env('MPU_TAG'),
+  tag: (byDefault: string) =>
+    new Option('-t, --tag <name>', `name of the new image (default: ${byDefault})`).env('MPU_TAG'),
   output: () => new Option('-o, --output <file>', 'archive that the new image goes to').env('MPU_OUTPUT'),
   readLayers: () =>
     new Option('--read-layers <when>', 'read layers to see what is in the image; auto: those on this machine')
       .choices(['auto', 'always', 'never'])
       .env('MPU_READ_LAYERS'),
   pushTo: () =>
-    new Option('--push-to <image>', 'docker://HOST/NAME[:TAG] that the new image of a registry goes to').env('MPU_PUSH_TO'),
+    new Option('--push-to <image>', 'docker://HOST/NAME[:TAG] that the new image of a registry goes to').env(
+      'MPU_PUSH_TO',
+    ),
   plainHttp: () => new Option('--plain-http', 'speak to registries without encryption').env('MPU_PLAIN_HTTP'),
   force: () => new Option('-f, --force', 'replace an image of that name that mpu did not make').env('MPU_FORCE'),
   libraryDir: () =>
-    new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env('MPU_LIBRARY_DIR'),
+    new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env(
+      'MPU_LIBRARY_DIR',
+    ),
 };
 
 /** SOURCE_DATE_EPOCH as reproducible-builds.org defines it, in seconds; undefined when it is not set. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu inject`: put libmpu.so into an image. */
 import { inject } from '../lib/inject.js';
-import type { InjectResult } from '../lib/inject-types.js';
-import type { Output } from '../lib/output.js';
+import type { InjectResult } from '../lib/image/types.js';
+import type { Output } from '../lib/terminal/output.js';
 import type { RegisterCommand } from './command.js';
 import { IMAGE_NAMES, formatSize, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';
 

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExitCode, MpuError } from '../lib/errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../lib/gpu/processes.js';
-import { formatTable, type Column } from '../lib/table.js';
+import { formatTable, type Column } from '../lib/terminal/table.js';
 import type { RegisterCommand, Run } from './command.js';
 
 const DESCRIPTION = `List the GPU processes of this host, and the container that each is in.
@@ -54,8 +54,30 @@ const COLUMNS: readonly Column[] = [
   { heading: 'COMMAND' },
 ];
 
-function row({ gpu, uuid, hostPid, containerPid, container, user, type, memory, utilization, command }: GpuProcess): string[] {
-  const cells = [gpu ?? uuid, hostPid, containerPid, container?.label ?? null, user, type, memory, utilization.sm, utilization.memory, command];
+function row({
+  gpu,
+  uuid,
+  hostPid,
+  containerPid,
+  container,
+  user,
+  type,
+  memory,
+  utilization,
+  command,
+}: GpuProcess): string[] {
+  const cells = [
+    gpu ?? uuid,
+    hostPid,
+    containerPid,
+    container?.label ?? null,
+    user,
+    type,
+    memory,
+    utilization.sm,
+    utilization.memory,
+    command,
+  ];
   return cells.map((cell) => (cell === null ? '-' : String(cell)));
 }
 
@@ -98,7 +120,11 @@ export const registerPs: RegisterCommand = (program, run) => {
     .summary('list GPU processes and their containers')
     .description(DESCRIPTION)
     .addOption(new Option('-c, --container <name>', 'only processes of this container').env('MPU_CONTAINER'))
-    .addOption(new Option('-w, --watch [seconds]', `again and again (default: every ${DEFAULT_INTERVAL} seconds)`).env('MPU_WATCH'))
+    .addOption(
+      new Option('-w, --watch [seconds]', `again and again (default: every ${DEFAULT_INTERVAL} seconds)`).env(
+        'MPU_WATCH',
+      ),
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {
       if (flags.watch !== undefined) {

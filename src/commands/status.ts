@@ -2,10 +2,10 @@
 /** `mpu status`: what of mpu there is, on one screen. */
 import { describeRuntime } from '../lib/doctor/runtime-checks.js';
 import { FLAVOURS } from '../lib/driver/driver.js';
-import type { LoadedModule } from '../lib/module/loaded.js';
-import type { PidnsState } from '../lib/pidns-file.js';
+import type { LoadedModule } from '../lib/module/loaded-module.js';
+import type { PidnsState } from '../lib/containers/pidns-file.js';
 import { findStatus, type ContainerStatus, type Status } from '../lib/status.js';
-import { printable } from '../lib/table.js';
+import { printable } from '../lib/terminal/table.js';
 import type { RegisterCommand } from './command.js';
 
 const DESCRIPTION = `Show driver, module, namespace file and containers on one screen.
@@ -63,7 +63,9 @@ function describe(status: Status): string {
     `mpu.ko:      ${describeModule(status.module)}`,
     `namespace:   ${status.pidns.path} ${PIDNS[status.pidns.state]}`,
     `CDI:         ${list(status.cdi)}`,
-    ...(status.place === 'host' ? [`runtimes:    ${list(status.runtimes.map(describeRuntime))}`, ...describeContainers(status.containers)] : []),
+    ...(status.place === 'host'
+      ? [`runtimes:    ${list(status.runtimes.map(describeRuntime))}`, ...describeContainers(status.containers)]
+      : []),
   ]
     .map(printable)
     .join('\n');

@@ -2,7 +2,7 @@
 /** `mpu translate`: PIDs of containers and the host. */
 import { Option } from 'commander';
 import { ExitCode, MpuError } from '../lib/errors.js';
-import { translatePids } from '../lib/translate-pids.js';
+import { translatePids } from '../lib/containers/translate-pids.js';
 import type { RegisterCommand } from './command.js';
 
 const DESCRIPTION = `Translate PIDs between a container and the host.
@@ -54,13 +54,20 @@ export const registerTranslate: RegisterCommand = (program, run) => {
     .addHelpText('after', EXAMPLES)
     .action(async (pids: string[], flags: Flags) => {
       if (flags.toHost !== true && flags.toContainer !== true) {
-        throw usage('it has to be said in which direction', `mpu translate ${pids.join(' ')} --to-host, or --to-container`);
+        throw usage(
+          'it has to be said in which direction',
+          `mpu translate ${pids.join(' ')} --to-host, or --to-container`,
+        );
       }
       const direction = flags.toHost === true ? 'to-host' : 'to-container';
       const answers = await translatePids(pids.map(parsePid), direction, flags.in);
       const missing = answers.filter(({ translated }) => translated === null).map(({ pid }) => pid);
       if (missing.length > 0) run.exitCode = ExitCode.failed;
       if (missing.length > 0 && !run.output.json) run.output.note(`not there: ${missing.join(', ')}`);
-      run.output.result(answers.map(({ translated }) => translated ?? 0).join('\n'), { ok: run.exitCode === ExitCode.ok, direction, pids: answers });
+      run.output.result(answers.map(({ translated }) => translated ?? 0).join('\n'), {
+        ok: run.exitCode === ExitCode.ok,
+        direction,
+        pids: answers,
+      });
     });
 };

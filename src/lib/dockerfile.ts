@@ -4,18 +4,26 @@ import { join } from 'node:path';
 import { ExitCode, MpuError, throwIfInterrupted } from './errors.js';
 import { findImage, supportedArchitecture } from './engine/find-image.js';
 import { withImageFiles } from './engine/saved-image.js';
-import type { InjectOptions } from './inject-types.js';
-import { planInjection, type InjectionPlan } from './injection-plan.js';
-import { packLayer, type LayerEntry } from './layer.js';
-import { libraryEntries, libraryPlaces, loadLibraries, platformEntries, type Architecture } from './payload.js';
-import { PLATFORM_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './preload-file.js';
-import { parseImageReference, type EngineReference } from './reference.js';
-import { version } from './version.js';
+import type { InjectOptions } from './image/types.js';
+import { planInjection, type InjectionPlan } from './payload/plan.js';
+import { packLayer, type LayerEntry } from './oci/pack-layer.js';
+import {
+  libraryEntries,
+  libraryPlaces,
+  loadLibraries,
+  platformEntries,
+  type Architecture,
+} from './payload/libraries.js';
+import { PLATFORM_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './payload/preload-file.js';
+import { parseImageReference, type EngineReference } from './image/reference.js';
+import { version } from './package/version.js';
 import { writeAside } from './write-aside.js';
 
 /** How to make the lines; everything is optional. */
-export interface DockerfileOptions
-  extends Pick<InjectOptions, 'engine' | 'libraryDirectory' | 'timestamp' | 'signal' | 'onProgress' | 'onNotice'> {
+export interface DockerfileOptions extends Pick<
+  InjectOptions,
+  'engine' | 'libraryDirectory' | 'timestamp' | 'signal' | 'onProgress' | 'onNotice'
+> {
   /** Directory to write the files into; default: they are not written. */
   context?: string;
 }
@@ -55,9 +63,13 @@ async function look(reference: EngineReference, options: DockerfileOptions): Pro
     const libraries = await loadLibraries(architecture, options.libraryDirectory);
     options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
     const { name, environment } = { name: reference.text, environment: image.environment };
-    return await withImageFiles(source, options, (files) => planInjection({ name, architecture, files, environment }, libraries));
+    return await withImageFiles(source, options, (files) =>
+      planInjection({ name, architecture, files, environment }, libraries),
+    );
   } catch (error) {
-    const isElsewhere = error instanceof MpuError && ['engine-missing', 'engine-down', 'engine-denied', 'image-not-found'].includes(error.code);
+    const isElsewhere =
+      error instanceof MpuError &&
+      ['engine-missing', 'engine-down', 'engine-denied', 'image-not-found'].includes(error.code);
     if (isElsewhere && options.engine === undefined) return undefined;
     throw error;
   }
@@ -100,11 +112,19 @@ export async function makeDockerfile(from: string, options: DockerfileOptions = 
   throwIfInterrupted(options.signal);
   if (plan?.entries.length === 0) {
     const what = `cannot add libmpu.so to ${from}`;
-    throw new MpuError({ code: 'already-injected', what, why: 'it has it already', next: `FROM ${from}, and nothing else` });
+    throw new MpuError({
+      code: 'already-injected',
+      what,
+      why: 'it has it already',
+      next: `FROM ${from}, and nothing else`,
+    });
   }
   const loadedBy = plan?.loadedBy ?? PRELOAD_VARIABLE;
   for (const [target, architecture] of Object.entries(TARGETS)) {
-    const layer = await packLayer(await entriesFor(architecture, plan, options.libraryDirectory), options.timestamp ?? 0);
+    const layer = await packLayer(
+      await entriesFor(architecture, plan, options.libraryDirectory),
+      options.timestamp ?? 0,
+    );
     if (options.context !== undefined) await writeAside(join(options.context, fileName(target)), layer);
   }
   return { dockerfile: textFor(from, loadedBy), files: Object.keys(TARGETS).map(fileName), loadedBy };

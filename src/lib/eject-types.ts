@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What goes into an ejection and what comes out of it. */
-import type { EngineName, InjectOptions, InjectResult } from './inject-types.js';
+import type { EngineName, InjectOptions, InjectResult } from './image/types.js';
 import type { StoreKind } from './oci/image-store.js';
 
 /** How to eject; everything is optional, and means what it does for an injection. */
@@ -18,7 +18,10 @@ export type EjectOutcome =
   | 'not-injected';
 
 /** The result of an ejection. */
-export interface EjectResult extends Pick<InjectResult, 'image' | 'source' | 'digest' | 'sizeAdded' | 'platforms' | 'skippedPlatforms'> {
+export interface EjectResult extends Pick<
+  InjectResult,
+  'image' | 'source' | 'digest' | 'sizeAdded' | 'platforms' | 'skippedPlatforms'
+> {
   outcome: EjectOutcome;
   store: EngineName | StoreKind;
   /** Whether the image is, by its digest, the one that was injected. */

@@ -3,9 +3,9 @@
 import type { EjectOptions, EjectResult } from './eject-types.js';
 import { ejectEngineImage } from './engine/eject-engine-image.js';
 import { ejectImage } from './oci/eject-image.js';
-import { openStore } from './oci/open-store.js';
-import { parseImageReference } from './reference.js';
-import { checkOptions } from './target-errors.js';
+import { openStore } from './stores/open-store.js';
+import { parseImageReference } from './image/reference.js';
+import { checkOptions } from './image/target-errors.js';
 
 /**
  * Gives an image without mpu: the image that was injected, where mpu's layer is the topmost; otherwise one

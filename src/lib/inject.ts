@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting libmpu.so into an image. */
 import { injectEngineImage } from './engine/inject-engine-image.js';
-import type { InjectOptions, InjectResult } from './inject-types.js';
+import type { InjectOptions, InjectResult } from './image/types.js';
 import { injectImage } from './oci/inject-image.js';
-import { openStore } from './oci/open-store.js';
-import { parseImageReference } from './reference.js';
-import { checkOptions } from './target-errors.js';
+import { openStore } from './stores/open-store.js';
+import { parseImageReference } from './image/reference.js';
+import { checkOptions } from './image/target-errors.js';
 
 /**
  * Makes a new image out of `image`, with one layer more: libmpu.so, and its line in /etc/ld.so.preload.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What is asked about an image and what is answered. */
-import type { EngineName, InjectOptions } from './inject-types.js';
+import type { EngineName, InjectOptions } from './image/types.js';
 import type { StoreKind } from './oci/image-store.js';
 
 /** How to inspect; everything is optional, and means what it does for an injection. */
-export type InspectOptions = Pick<InjectOptions, 'engine' | 'libraryDirectory' | 'plainHttp' | 'readLayers' | 'signal' | 'onProgress'>;
+export type InspectOptions = Pick<
+  InjectOptions,
+  'engine' | 'libraryDirectory' | 'plainHttp' | 'readLayers' | 'signal' | 'onProgress'
+>;
 
 /** Whether mpu is in an image. */
 export type InjectionState =

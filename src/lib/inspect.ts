@@ -3,9 +3,9 @@
 import type { InspectOptions, InspectResult } from './inspect-types.js';
 import { inspectEngineImage } from './engine/inspect-engine-image.js';
 import { inspectImage } from './oci/inspect-image.js';
-import { openStore } from './oci/open-store.js';
-import { parseImageReference } from './reference.js';
-import { checkOptions } from './target-errors.js';
+import { openStore } from './stores/open-store.js';
+import { parseImageReference } from './image/reference.js';
+import { checkOptions } from './image/target-errors.js';
 
 /**
  * Tells whether an image has mpu, and what {@link inject} would do; changes nothing. `image` is

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { MpuError, errnoName, messageOf } from './errors.js';
-import { packageRoot } from './package-root.js';
+import { packageRoot } from './package/root.js';
 
 /** The answer of MPU_CMD_GET, as the addon gives it. */
 export interface RawModuleState {

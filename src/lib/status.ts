@@ -3,13 +3,13 @@
 import { findContainers } from './containers/containers.js';
 import { isOnHost, pidnsPath } from './containers/processes.js';
 import type { Runtime } from './containers/cgroup.js';
-import { hasLibrary } from './doctor/container-view.js';
+import { hasLibrary } from './doctor/container-context.js';
 import { cdiSpecifications, findRuntimes, type RuntimeState } from './doctor/runtime-checks.js';
 import { findDriver, type Driver } from './driver/driver.js';
-import { Host } from './module/host.js';
-import { loadedModule, type LoadedModule } from './module/loaded.js';
-import { pidnsState, type PidnsState } from './pidns-file.js';
-import { version } from './version.js';
+import { Host } from './system/host.js';
+import { loadedModule, type LoadedModule } from './module/loaded-module.js';
+import { pidnsState, type PidnsState } from './containers/pidns-file.js';
+import { version } from './package/version.js';
 
 /** A running container. */
 export interface ContainerStatus {

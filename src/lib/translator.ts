@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Translating PIDs between this process's PID namespace and the host's: by mpu.ko, else by the kernel's namespace files. */
 import { ExitCode, MpuError } from './errors.js';
-import { isNativeFailure, nativeAddon, nativeErrnoName, type NativeAddon, type RawModuleState } from './native-addon.js';
+import {
+  isNativeFailure,
+  nativeAddon,
+  nativeErrnoName,
+  type NativeAddon,
+  type RawModuleState,
+} from './native-addon.js';
 
 /** `to-ns`: host PIDs to this namespace's; `to-host`: the other way. */
 export type Direction = 'to-ns' | 'to-host';
@@ -86,7 +92,8 @@ function explain(error: unknown, method: TranslationMethod): { absent: boolean; 
   if (error.step === 'open') {
     return {
       absent: true,
-      why: name === 'EXDEV' ? 'the file is not the initial PID namespace' : `the namespace file cannot be opened (${why})`,
+      why:
+        name === 'EXDEV' ? 'the file is not the initial PID namespace' : `the namespace file cannot be opened (${why})`,
     };
   }
   if (name === 'ENOTTY') {
@@ -107,7 +114,12 @@ async function byNetlink(addon: NativeAddon, pids: Uint32Array, toHost: boolean)
   }
 }
 
-function byNsfs(addon: NativeAddon, pids: Uint32Array, toHost: boolean, path: string | undefined): Promise<Uint32Array> {
+function byNsfs(
+  addon: NativeAddon,
+  pids: Uint32Array,
+  toHost: boolean,
+  path: string | undefined,
+): Promise<Uint32Array> {
   const chosen = path ?? process.env.MPU_PIDNS ?? '';
   return addon.nsfsTranslate(pids, toHost, chosen === '' ? DEFAULT_PIDNS : chosen, chosen === '');
 }

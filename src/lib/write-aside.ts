@@ -3,7 +3,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoName, fileError } from './errors.js';
-import { replaceFile } from './replace-file.js';
+import { replaceFile } from './system/replace-file.js';
 
 /**
  * Writes a file aside and renames it into place; its directory is made. Returns false where it had those

@@ -2,16 +2,21 @@
 /** What holds for containers of untouched images that are given libmpu.so by --device, in podman and docker. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { baseImage } from '../lib/base-image.js';
-import { lib64Image } from '../lib/lib64-image.js';
-import { writeMuslImage } from '../lib/musl-image.js';
+import { baseImage } from '../support/base-image.js';
+import { lib64Image } from '../support/lib64-image.js';
+import { writeMuslImage } from '../support/musl-image.js';
 import { MOUNT_PIDNS, type PrivateHost } from './host.js';
 
 /** Where a 64-bit program of Debian finds the library. */
 export const LIBRARY = '/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so';
 
 /** Tests containers of every kind; leaves the image `localhost/debian:1`. `directory` is for files. */
-export async function checkContainers(t: Test, host: PrivateHost, engine: 'podman' | 'docker', directory: string): Promise<void> {
+export async function checkContainers(
+  t: Test,
+  host: PrivateHost,
+  engine: 'podman' | 'docker',
+  directory: string,
+): Promise<void> {
   await host.check(`${MOUNT_PIDNS}; mpu cdi generate --output /etc/cdi/mpu.json`);
   await host.check(`${engine} import ${await baseImage(['libc6:i386', 'hello:i386'])} localhost/debian:1`);
   const runIn = (options: string, command: string): ReturnType<typeof host.run> =>
@@ -21,7 +26,10 @@ export async function checkContainers(t: Test, host: PrivateHost, engine: 'podma
     const hardened = '--read-only --user=1000 --cap-drop=all --security-opt=no-new-privileges';
     for (const device of ['all', 'env']) {
       for (const options of ['', hardened]) {
-        const maps = await runIn(`--device dev.mpu/preload=${device} ${options}`, 'localhost/debian:1 cat /proc/self/maps /proc/self/mountinfo');
+        const maps = await runIn(
+          `--device dev.mpu/preload=${device} ${options}`,
+          'localhost/debian:1 cat /proc/self/maps /proc/self/mountinfo',
+        );
         t.match(maps, { status: 0, stderr: '' });
         t.ok(maps.stdout.includes(LIBRARY), `${device} ${options}: it has the library`);
         t.match(maps.stdout, / \/usr\/lib\/mpu ro,nosuid,nodev/, 'read-only');
@@ -29,7 +37,10 @@ export async function checkContainers(t: Test, host: PrivateHost, engine: 'podma
       }
       const hello = await runIn(`--device dev.mpu/preload=${device}`, 'localhost/debian:1 hello');
       t.same(hello, { status: 0, stdout: 'Hello, world!\n', stderr: '' }, `${device}: a 32-bit program is silent`);
-      const objects = await runIn(`--device dev.mpu/preload=${device}`, 'localhost/debian:1 env LD_TRACE_LOADED_OBJECTS=1 hello');
+      const objects = await runIn(
+        `--device dev.mpu/preload=${device}`,
+        'localhost/debian:1 env LD_TRACE_LOADED_OBJECTS=1 hello',
+      );
       t.match(objects.stdout, /\/usr\/lib\/mpu\/i[56]86\/libmpu\.so/, 'and loads the 32-bit library');
     }
   });
@@ -46,9 +57,16 @@ export async function checkContainers(t: Test, host: PrivateHost, engine: 'podma
   });
 
   await t.test("beside another vendor's device", async (t) => {
-    const spec = { cdiVersion: '0.5.0', kind: 'nvidia.com/gpu', devices: [{ name: 'all', containerEdits: { env: ['NVIDIA_VISIBLE_DEVICES=void'] } }] };
+    const spec = {
+      cdiVersion: '0.5.0',
+      kind: 'nvidia.com/gpu',
+      devices: [{ name: 'all', containerEdits: { env: ['NVIDIA_VISIBLE_DEVICES=void'] } }],
+    };
     await host.check(`cat >/etc/cdi/nvidia.json <<'END'\n${JSON.stringify(spec)}\nEND`);
-    const both = await runIn('--device nvidia.com/gpu=all --device dev.mpu/preload=all', "localhost/debian:1 sh -c 'env; cat /proc/self/maps'");
+    const both = await runIn(
+      '--device nvidia.com/gpu=all --device dev.mpu/preload=all',
+      "localhost/debian:1 sh -c 'env; cat /proc/self/maps'",
+    );
     t.match(both, { status: 0, stdout: 'NVIDIA_VISIBLE_DEVICES=void', stderr: '' });
     t.ok(both.stdout.includes(LIBRARY));
   });
@@ -67,6 +85,10 @@ export async function checkContainers(t: Test, host: PrivateHost, engine: 'podma
     const maps = await runIn('--device dev.mpu/preload=env', 'localhost/musl:1 /maps');
     t.match(maps, { status: 0, stderr: '' });
     t.ok(maps.stdout.includes(LIBRARY));
-    t.notMatch((await runIn('--device dev.mpu/preload=all', 'localhost/musl:1 /maps')).stdout, 'libmpu', 'which needs that device');
+    t.notMatch(
+      (await runIn('--device dev.mpu/preload=all', 'localhost/musl:1 /maps')).stdout,
+      'libmpu',
+      'which needs that device',
+    );
   });
 }

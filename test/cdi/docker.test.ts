@@ -4,13 +4,13 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { containerStage, nestedHostOptions } from '#mpu/lib/demo/container-stage.js';
-import { playScene, shellQuote, SIMULATION } from '#mpu/lib/demo/scene.js';
-import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { dockerWithCdi, startDockerOn } from '../lib/docker-cdi.js';
-import { lacking } from '../lib/engines.js';
-import { checkScene } from '../lib/scene.js';
+import { containerStage, nestedHostOptions } from '#mpu/lib/demo/in-containers.js';
+import { playScene, shellQuote, SIMULATION } from '#mpu/lib/demo/comparison.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { dockerWithCdi, startDockerOn } from '../support/docker-cdi.js';
+import { lacking } from '../support/engines.js';
+import { checkScene } from '../support/scene.js';
 import { checkContainers } from './containers.js';
 import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
 
@@ -41,19 +41,35 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
     t.comment(line);
   });
   const spec = 'mpu cdi generate --output /var/run/cdi/mpu.json >&2';
-  const prepare = [PRIVATE_DIRECTORIES, MOUNT_PIDNS, spec, startDaemon(directory, join(cache, 'demo', `base-${client.version}.tar`))].join('\n');
+  const prepare = [
+    PRIVATE_DIRECTORIES,
+    MOUNT_PIDNS,
+    spec,
+    startDaemon(directory, join(cache, 'demo', `base-${client.version}.tar`)),
+  ].join('\n');
   const run = ['docker', 'run', '--rm', '--network=none'];
   const nested = nestedHostOptions();
-  for (const [regime, device] of [['R1', 'all'], ['R4', 'env']] as const) {
+  for (const [regime, device] of [
+    ['R1', 'all'],
+    ['R4', 'env'],
+  ] as const) {
     const after = [...run, '--device', `dev.mpu/preload=${device}`, ...nested, 'debian:1'];
-    checkScene(t, regime, await playScene(regime, client, { ...stage, prepare, before: [...run, 'debian:1'], after }, directory));
+    checkScene(
+      t,
+      regime,
+      await playScene(regime, client, { ...stage, prepare, before: [...run, 'debian:1'], after }, directory),
+    );
   }
 });
 
 await t.test('containers of every kind', { skip }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'mpu-cdi-'));
   t.teardown(() => rm(directory, { recursive: true, maxRetries: 5, retryDelay: 100 }));
-  const host = await PrivateHost.start({ ...process.env, PATH: `${programs}:${process.env.PATH ?? ''}`, DOCKER_HOST: `unix://${directory}/docker.sock` });
+  const host = await PrivateHost.start({
+    ...process.env,
+    PATH: `${programs}:${process.env.PATH ?? ''}`,
+    DOCKER_HOST: `unix://${directory}/docker.sock`,
+  });
   t.teardown(() => host.stop());
   const stop = await startDockerOn(host, directory, '{"features":{"cdi":true}}');
   t.teardown(stop);

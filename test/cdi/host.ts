@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkout, run, type Ended } from '../lib/mpu.js';
+import { checkout, run, type Ended } from '../support/mpu.js';
 
 /** Makes the directories in the mount namespace of the shell that runs it. */
 export const PRIVATE_DIRECTORIES = `
@@ -33,7 +33,12 @@ export class PrivateHost {
   /** `env` is what commands run with. With `pids` it has PIDs of its own, too: its process 1 may be looked at. */
   static async start(env: NodeJS.ProcessEnv = process.env, pids = false): Promise<PrivateHost> {
     const script = `set -e; ${PRIVATE_DIRECTORIES}; echo ready; exec cat`;
-    const namespaces = ['--mount', '--propagation', 'private', ...(pids ? ['--pid', '--fork', '--mount-proc', '--kill-child'] : [])];
+    const namespaces = [
+      '--mount',
+      '--propagation',
+      'private',
+      ...(pids ? ['--pid', '--fork', '--mount-proc', '--kill-child'] : []),
+    ];
     const holder = spawn('unshare', [...namespaces, 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(holder, 'exit');
     const ready = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
@@ -43,7 +48,9 @@ export class PrivateHost {
       await ended;
     };
     const path = `/run/mpu-bin:${env.PATH ?? ''}`;
-    const shell = pids ? (await readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8')).trim() : String(holder.pid);
+    const shell = pids
+      ? (await readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8')).trim()
+      : String(holder.pid);
     const target = [`--target=${shell}`, '--mount', ...(pids ? ['--pid'] : [])];
     return new PrivateHost(target, { ...env, PATH: path }, stop);
   }

@@ -4,13 +4,13 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { BASE_IMAGE, containerStage, nestedHostOptions } from '#mpu/lib/demo/container-stage.js';
-import { playScene, SIMULATION } from '#mpu/lib/demo/scene.js';
-import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { lacking, startPodman } from '../lib/engines.js';
-import { checkScene } from '../lib/scene.js';
-import { writeStandInLibraries } from '../lib/tiny-layout.js';
+import { BASE_IMAGE, containerStage, nestedHostOptions } from '#mpu/lib/demo/in-containers.js';
+import { playScene, SIMULATION } from '#mpu/lib/demo/comparison.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { lacking, startPodman } from '../support/engines.js';
+import { checkScene } from '../support/scene.js';
+import { writeStandInLibraries } from '../support/tiny-layout.js';
 import { LIBRARY, checkContainers } from './containers.js';
 import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
 
@@ -27,8 +27,21 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
     t.comment(line);
   });
   const prepare = `${PRIVATE_DIRECTORIES}\n${MOUNT_PIDNS}\nmpu cdi generate --output /var/run/cdi/mpu.json >&2`;
-  for (const [regime, device] of [['R1', 'all'], ['R4', 'all'], ['R0', 'env']] as const) {
-    const after = ['podman', 'run', '--rm', '--network=none', '--device', `dev.mpu/preload=${device}`, ...nestedHostOptions(), BASE_IMAGE];
+  for (const [regime, device] of [
+    ['R1', 'all'],
+    ['R4', 'all'],
+    ['R0', 'env'],
+  ] as const) {
+    const after = [
+      'podman',
+      'run',
+      '--rm',
+      '--network=none',
+      '--device',
+      `dev.mpu/preload=${device}`,
+      ...nestedHostOptions(),
+      BASE_IMAGE,
+    ];
     checkScene(t, regime, await playScene(regime, client, { ...stage, prepare, after }, programs));
   }
 });
@@ -46,12 +59,20 @@ await t.test('containers of every kind', { skip }, async (t) => {
     await writeStandInLibraries(libraries);
     await host.check(`mpu cdi generate --library-dir ${libraries} --output /etc/cdi/mpu.json`);
     const removed = await host.run('mpu cdi remove');
-    t.match(removed, { status: 0, stdout: /\/etc\/cdi\/mpu\.json\n {2}\/var\/lib\/mpu\/cdi-/, stderr: /stays: a running container has it mounted/ });
+    t.match(removed, {
+      status: 0,
+      stdout: /\/etc\/cdi\/mpu\.json\n {2}\/var\/lib\/mpu\/cdi-/,
+      stderr: /stays: a running container has it mounted/,
+    });
     const maps = await host.run('podman exec long cat /proc/self/maps');
     t.match(maps, { status: 0, stderr: '' });
     t.ok(maps.stdout.includes(LIBRARY));
     await host.check('podman rm --force --time 0 long');
-    t.match(await host.run('mpu cdi remove'), { status: 0, stdout: /^removed:\n {2}\/var\/lib\/mpu\/cdi-[0-9a-f]+\n$/, stderr: '' });
+    t.match(await host.run('mpu cdi remove'), {
+      status: 0,
+      stdout: /^removed:\n {2}\/var\/lib\/mpu\/cdi-[0-9a-f]+\n$/,
+      stderr: '',
+    });
     t.same(await host.run('mpu cdi remove; ls /var/lib/mpu'), { status: 0, stdout: 'nothing to remove\n', stderr: '' });
   });
 });

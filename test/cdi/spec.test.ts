@@ -3,9 +3,9 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { lacking } from '../lib/engines.js';
-import { check, checkout, mpu, run } from '../lib/mpu.js';
-import { writeStandInLibraries } from '../lib/tiny-layout.js';
+import { lacking } from '../support/engines.js';
+import { check, checkout, mpu, run } from '../support/mpu.js';
+import { writeStandInLibraries } from '../support/tiny-layout.js';
 import { MOUNT_PIDNS, PrivateHost } from './host.js';
 
 interface Spec {
@@ -33,13 +33,20 @@ await t.test('the spec goes to stdout, the library beside it', async (t) => {
     t.ok(library.equals(await readFile(join(checkout, 'build/preload/i386/libmpu.so'))), place);
   }
   const json = JSON.parse((await mpu(['cdi', 'generate', '--directory', directory, '--json'])).stdout) as object;
-  t.match(json, { schemaVersion: 1, command: 'cdi generate', ok: true, spec: { kind: 'dev.mpu/preload' }, devices: ['dev.mpu/preload=all', 'dev.mpu/preload=env'] });
+  t.match(json, {
+    schemaVersion: 1,
+    command: 'cdi generate',
+    ok: true,
+    spec: { kind: 'dev.mpu/preload' },
+    devices: ['dev.mpu/preload=all', 'dev.mpu/preload=env'],
+  });
 });
 
 await t.test('again: nothing changes; another library: another directory, the old one as it was', async (t) => {
   const directory = join(t.testdir(), 'host');
   const output = join(t.testdirName, 'cdi', 'mpu.json');
-  const generate = (...more: string[]): ReturnType<typeof mpu> => mpu(['cdi', 'generate', '--directory', directory, '-o', output, ...more]);
+  const generate = (...more: string[]): ReturnType<typeof mpu> =>
+    mpu(['cdi', 'generate', '--directory', directory, '-o', output, ...more]);
   t.match(await generate(), { status: 0, stdout: /mpu\.json\n {2}written\n/ });
   const before = await stat(output);
   const versions = await readdir(directory);
@@ -68,12 +75,24 @@ await t.test('a file that was damaged is put right; the umask does not matter', 
 
 await t.test('what cannot be', { skip: await lacking(['setpriv']) }, async (t) => {
   const directory = t.testdir();
-  t.match(await mpu(['cdi', 'generate', '--directory', directory, '--library-dir', '/nowhere']), { status: 1, stdout: '', stderr: /libmpu.so does not exist/ });
+  t.match(await mpu(['cdi', 'generate', '--directory', directory, '--library-dir', '/nowhere']), {
+    status: 1,
+    stdout: '',
+    stderr: /libmpu.so does not exist/,
+  });
   t.match(await mpu(['cdi']), { status: 2 });
   await mkdir(join(directory, 'closed'));
   await chmod(join(directory, 'closed'), 0o555);
   const user = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : ['env'];
-  const denied = await run('env', [...user, process.execPath, join(checkout, 'dist/cli.js'), 'cdi', 'generate', '--directory', join(directory, 'closed')]);
+  const denied = await run('env', [
+    ...user,
+    process.execPath,
+    join(checkout, 'dist/cli.js'),
+    'cdi',
+    'generate',
+    '--directory',
+    join(directory, 'closed'),
+  ]);
   t.match(denied, { status: 4, stdout: '', stderr: /cannot put libmpu\.so into/ });
 });
 
@@ -90,11 +109,21 @@ await t.test('on a host', { skip: await lacking(['unshare', 'nsenter', 'mount'],
     await host.check(MOUNT_PIDNS);
     const spec = await host.run('mpu cdi generate');
     t.equal(spec.stderr, '');
-    t.match(parse(spec.stdout).containerEdits.mounts[1], { hostPath: '/run/mpu/pidns', containerPath: '/run/mpu/pidns', options: ['ro'] });
-    t.ok(parse(spec.stdout).containerEdits.mounts.every(({ hostPath }) => hostPath.startsWith('/var/lib/mpu/') || hostPath === '/run/mpu/pidns'));
+    t.match(parse(spec.stdout).containerEdits.mounts[1], {
+      hostPath: '/run/mpu/pidns',
+      containerPath: '/run/mpu/pidns',
+      options: ['ro'],
+    });
+    t.ok(
+      parse(spec.stdout).containerEdits.mounts.every(
+        ({ hostPath }) => hostPath.startsWith('/var/lib/mpu/') || hostPath === '/run/mpu/pidns',
+      ),
+    );
   });
   await t.test('a full disk: nothing is left', async (t) => {
-    const full = await host.run('mkdir /run/small; mount -t tmpfs -o size=16k none /run/small; mpu cdi generate --directory /run/small');
+    const full = await host.run(
+      'mkdir /run/small; mount -t tmpfs -o size=16k none /run/small; mpu cdi generate --directory /run/small',
+    );
     t.match(full, { status: 1, stdout: '', stderr: /cannot put libmpu\.so[^]*free some space/ });
     t.equal(await host.check('ls -A /run/small'), '');
   });
@@ -103,7 +132,9 @@ await t.test('on a host', { skip: await lacking(['unshare', 'nsenter', 'mount'],
     await check('go', ['build', '-o', validator, '.'], { cwd: join(checkout, 'test/cdi/validate') });
     await host.check('mpu cdi generate -o /run/cdi/mpu.json');
     t.equal(await host.check(`${validator} /run/cdi/mpu.json`), '0.3.0\n', 'and say the same version');
-    const broken = await host.run(`sed 's/hostPath/hostpath/' /run/cdi/mpu.json >/run/cdi/broken.json; ${validator} /run/cdi/broken.json`);
+    const broken = await host.run(
+      `sed 's/hostPath/hostpath/' /run/cdi/mpu.json >/run/cdi/broken.json; ${validator} /run/cdi/broken.json`,
+    );
     t.match(broken, { status: 1, stderr: /hostPath/ }, 'which would see a mistake');
   });
 });

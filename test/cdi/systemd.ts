@@ -17,9 +17,13 @@ for i in $(seq 100); do systemctl is-system-running >/dev/null 2>&1 && exit; kil
 exit 1`;
 
 /** Nobody reaps the manager: a zombie is as good as gone. */
-export const SHUTDOWN = 'pid=$(cat /run/systemd.pid); kill $pid; while grep -qs "^State:.[^Z]" /proc/$pid/status; do sleep 0.05; done';
+export const SHUTDOWN =
+  'pid=$(cat /run/systemd.pid); kill $pid; while grep -qs "^State:.[^Z]" /proc/$pid/status; do sleep 0.05; done';
 
 /** A host on which {@link BOOT} can be run. Needs root. */
 export async function startHostToBoot(env: NodeJS.ProcessEnv = process.env): Promise<PrivateHost> {
-  return PrivateHost.start({ ...env, XDG_RUNTIME_DIR: '/run/user', HOME: '/run/home', DBUS_SESSION_BUS_ADDRESS: '' }, true);
+  return PrivateHost.start(
+    { ...env, XDG_RUNTIME_DIR: '/run/user', HOME: '/run/home', DBUS_SESSION_BUS_ADDRESS: '' },
+    true,
+  );
 }

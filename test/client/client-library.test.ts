@@ -6,7 +6,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { cannotUnshare } from '../rm-sim/session.js';
 
 const ARCHITECTURES = { x86_64: 'EM_X86_64|X86-64', i386: 'Intel 80386', aarch64: 'AArch64' };
@@ -32,16 +32,29 @@ for (const [architecture, machine] of Object.entries(ARCHITECTURES)) {
     const archive = join(packageRoot, 'build', 'client', architecture, 'libmpu-client.a');
     t.match(run('readelf', ['--file-header', archive]).stdout, new RegExp(machine), 'is for that architecture');
     const symbols = (option: string): string[] => [
-      ...new Set(run('nm', [option, '--format=just-symbols', archive]).stdout.split('\n').filter((line) => /^\w+$/.test(line))),
+      ...new Set(
+        run('nm', [option, '--format=just-symbols', archive])
+          .stdout.split('\n')
+          .filter((line) => /^\w+$/.test(line)),
+      ),
     ];
     const defined = symbols('--defined-only').filter((name) => !/^(__x86|\$|\.)/.test(name));
     const functions = ['mpu_client_host_pid', 'mpu_client_to_host', 'mpu_client_to_ns'];
-    t.ok(functions.every((name) => defined.includes(name)), 'has its three functions');
-    const foreign = symbols('--undefined-only').filter((name) => name !== '_GLOBAL_OFFSET_TABLE_' && !defined.includes(name));
+    t.ok(
+      functions.every((name) => defined.includes(name)),
+      'has its three functions',
+    );
+    const foreign = symbols('--undefined-only').filter(
+      (name) => name !== '_GLOBAL_OFFSET_TABLE_' && !defined.includes(name),
+    );
     t.same(foreign, [], 'needs nothing of any other library');
-    const external = symbols('--extern-only').filter((name) => name !== '_GLOBAL_OFFSET_TABLE_' && !name.startsWith('mpu_'));
+    const external = symbols('--extern-only').filter(
+      (name) => name !== '_GLOBAL_OFFSET_TABLE_' && !name.startsWith('mpu_'),
+    );
     t.same(external, [], 'takes no name but those with its prefix');
-    const writable = run('size', ['--format=sysv', archive]).stdout.split('\n').filter((line) => /^\.(data|bss|tdata|tbss)\S*\s+[1-9]/.test(line));
+    const writable = run('size', ['--format=sysv', archive])
+      .stdout.split('\n')
+      .filter((line) => /^\.(data|bss|tdata|tbss)\S*\s+[1-9]/.test(line));
     t.same(writable, [], 'keeps no state');
     t.end();
   });
@@ -65,7 +78,19 @@ void t.test('programs built with the installed library', async (t) => {
   const programs = new Map<string, string>();
   for (const [name, [compiler = '', ...options]] of Object.entries(COMPILERS)) {
     const program = join(prefix, name.replace(/\W+/g, '-'));
-    const built = run(compiler, [...options, ...WARNINGS, '-O2', '-pthread', ...flags, source, '-x', 'none', '-lmpu-client', '-o', program]);
+    const built = run(compiler, [
+      ...options,
+      ...WARNINGS,
+      '-O2',
+      '-pthread',
+      ...flags,
+      source,
+      '-x',
+      'none',
+      '-lmpu-client',
+      '-o',
+      program,
+    ]);
     t.equal(built.status, 0, `${name}: compiles without a warning`, built);
     programs.set(name, program);
   }
@@ -86,8 +111,13 @@ void t.test('programs built with the installed library', async (t) => {
   const gcc = programs.get('gcc, C99') ?? '';
 
   await t.test('on the host', (t) => {
-    for (const [name, program] of programs) t.match(numbers(HERE, program), /^(\d+) \1$/, `${name}: both numbers are the same`);
-    t.equal(ask(HERE, gcc, 'to-host', String(process.pid), '0', '4294967295', '4194305'), `${process.pid} 0 0 0`, 'a list');
+    for (const [name, program] of programs)
+      t.match(numbers(HERE, program), /^(\d+) \1$/, `${name}: both numbers are the same`);
+    t.equal(
+      ask(HERE, gcc, 'to-host', String(process.pid), '0', '4294967295', '4194305'),
+      `${process.pid} 0 0 0`,
+      'a list',
+    );
     t.end();
   });
 
@@ -98,7 +128,11 @@ void t.test('programs built with the installed library', async (t) => {
       const said = String(((await once(child.stdout, 'data')) as unknown[])[0]);
       const [inside, host = ''] = said.trim().split(' ');
       t.equal(inside, '1', `${name}: PID 1 there`);
-      t.match(readFileSync(`/proc/${host}/status`, 'utf8'), new RegExp(`^NSpid:\\s+${host}\\s+1$`, 'm'), `${name}: and its number here`);
+      t.match(
+        readFileSync(`/proc/${host}/status`, 'utf8'),
+        new RegExp(`^NSpid:\\s+${host}\\s+1$`, 'm'),
+        `${name}: and its number here`,
+      );
       t.equal(readlinkSync(`/proc/${host}/exe`), program, `${name}: which is its own`);
       child.stdin.end();
       await once(child, 'close');
@@ -107,7 +141,11 @@ void t.test('programs built with the installed library', async (t) => {
     t.equal(ask(MOUNTED, gcc, 'many', '10000'), 'right', 'a list longer than one question');
     t.equal(ask(MOUNTED, gcc, 'many', '0'), 'right', 'an empty list');
     for (const name of ['gcc, C99', 'musl, static']) {
-      t.equal(ask(MOUNTED, programs.get(name) ?? '', 'storm'), 'right', `${name}: threads, signal handlers and forks at once`);
+      t.equal(
+        ask(MOUNTED, programs.get(name) ?? '', 'storm'),
+        'right',
+        `${name}: threads, signal handlers and forks at once`,
+      );
     }
     t.equal(ask(MOUNTED, gcc, 'exhausted'), 'error 24', 'no descriptor left: EMFILE');
   });
@@ -115,7 +153,10 @@ void t.test('programs built with the installed library', async (t) => {
   await t.test('where nothing translates', { skip: cannot }, (t) => {
     t.equal(numbers(container('rm /run/mpu/pidns'), gcc), 'error 2', 'no file: ENOENT');
     t.equal(numbers(container(':'), gcc), 'error 18', 'a file that is no namespace: EXDEV');
-    const nested = [...container('mount --bind /proc/self/ns/pid /run/mpu/pidns'), ...container('mount --bind /proc/self/ns/pid /run/mpu/pidns')];
+    const nested = [
+      ...container('mount --bind /proc/self/ns/pid /run/mpu/pidns'),
+      ...container('mount --bind /proc/self/ns/pid /run/mpu/pidns'),
+    ];
     t.equal(numbers(nested, gcc), 'error 18', "a container's namespace: EXDEV");
     t.equal(ask(container('rm /run/mpu/pidns'), gcc, 'to-ns', '1'), 'error 2', 'lists say so, too');
     t.end();

@@ -3,11 +3,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { baseImage } from '../lib/base-image.js';
-import { builderEnvironment, lacking, startDocker, startPodman, type TestEngine } from '../lib/engines.js';
-import { check, checkout, mpu, run } from '../lib/mpu.js';
-import { writeMuslImage } from '../lib/musl-image.js';
-import { tinyTar } from '../lib/tiny-layout.js';
+import { baseImage } from '../support/base-image.js';
+import { builderEnvironment, lacking, startDocker, startPodman, type TestEngine } from '../support/engines.js';
+import { check, checkout, mpu, run } from '../support/mpu.js';
+import { writeMuslImage } from '../support/musl-image.js';
+import { tinyTar } from '../support/tiny-layout.js';
 
 const LIBRARY = '/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so';
 const library = join(checkout, 'build/preload/x86_64/libmpu.so');
@@ -18,10 +18,15 @@ const [shown = ''] = [...page.matchAll(/^```dockerfile\n(.*?)^```$/gms)].map(([,
 await t.test('without an engine', async (t) => {
   const directory = t.testdir();
   const env = { PATH: '/none' };
-  const ended = await mpu(['dockerfile', '--from', 'nvidia/cuda:12.4.1-base-ubuntu22.04', '--context', directory], { env });
+  const ended = await mpu(['dockerfile', '--from', 'nvidia/cuda:12.4.1-base-ubuntu22.04', '--context', directory], {
+    env,
+  });
   t.match(ended, { status: 0, stderr: '' });
   t.equal(ended.stdout.replace(/^#.*\n/, ''), shown, 'what the page shows');
-  for (const [target, triplet] of [['amd64', 'x86_64-linux-gnu'], ['arm64', 'aarch64-linux-gnu']] as const) {
+  for (const [target, triplet] of [
+    ['amd64', 'x86_64-linux-gnu'],
+    ['arm64', 'aarch64-linux-gnu'],
+  ] as const) {
     const listed = await check('tar', ['-tf', join(directory, `mpu-${target}.tar`)]);
     t.match(listed, `usr/lib/mpu/lib/${triplet}/libmpu.so\n`);
     t.notMatch(listed, /^(usr|usr\/lib|etc)\/$/m, 'no directory of the image is listed, so none is changed');
@@ -29,8 +34,15 @@ await t.test('without an engine', async (t) => {
   t.match(await mpu(['dockerfile', '--from', 'a:1'], { env }), { status: 0, stderr: /--context DIR/ });
   t.match(await mpu(['dockerfile'], { env }), { status: 2, stderr: /--from/ });
   t.match(await mpu(['dockerfile', '--from', 'oci:x'], { env }), { status: 2, stderr: /next: mpu inject/ });
-  t.match(await mpu(['dockerfile', '--from', 'a:1', '--engine', 'podman'], { env }), { status: 3, stderr: /no podman in PATH/ });
-  t.match(JSON.parse((await mpu(['dockerfile', '--from', 'a:1', '--json'], { env })).stdout), { ok: true, loadedBy: 'LD_PRELOAD', files: ['mpu-amd64.tar', 'mpu-arm64.tar'] });
+  t.match(await mpu(['dockerfile', '--from', 'a:1', '--engine', 'podman'], { env }), {
+    status: 3,
+    stderr: /no podman in PATH/,
+  });
+  t.match(JSON.parse((await mpu(['dockerfile', '--from', 'a:1', '--json'], { env })).stdout), {
+    ok: true,
+    loadedBy: 'LD_PRELOAD',
+    files: ['mpu-amd64.tar', 'mpu-arm64.tar'],
+  });
 });
 
 /** Puts images into an engine: one with a preload file of its own, whose last line has no end, and one on musl. */
@@ -38,7 +50,10 @@ async function fill(engine: TestEngine): Promise<void> {
   const directory = join(engine.directory, 'own');
   await mkdir(directory);
   await engine.check('import', await baseImage([]), 'debian:1');
-  await writeFile(join(directory, 'own.tar'), await tinyTar({ 'etc/ld.so.preload': '/opt/own.so', 'opt/own.so': await readFile(library) }));
+  await writeFile(
+    join(directory, 'own.tar'),
+    await tinyTar({ 'etc/ld.so.preload': '/opt/own.so', 'opt/own.so': await readFile(library) }),
+  );
   await writeFile(join(directory, 'Dockerfile'), 'FROM debian:1\nADD own.tar /\n');
   await engine.check('build', '--quiet', '--tag', 'own:1', directory);
   await writeMuslImage(join(engine.directory, 'musl.tar'));
@@ -62,7 +77,13 @@ async function buildAndRun(t: Test, engine: TestEngine, builder: string, env: No
     run(engine.name, ['run', '--rm', '--network=none', 'team/base', ...command], { env: engine.env });
 
   t.notMatch(await type('own:1'), 'ENV', 'an image that was looked at');
-  const maps = await inContainer('/usr/bin/env', '--ignore-environment', '/bin/cat', '/proc/self/maps', '/etc/ld.so.preload');
+  const maps = await inContainer(
+    '/usr/bin/env',
+    '--ignore-environment',
+    '/bin/cat',
+    '/proc/self/maps',
+    '/etc/ld.so.preload',
+  );
   t.match(maps, { status: 0, stderr: '' });
   t.ok(maps.stdout.includes(LIBRARY), 'it is loaded, whatever the environment');
   t.ok(maps.stdout.endsWith('/opt/own.so\n/usr/lib/mpu/$LIB/libmpu.so\n'), 'beside what was there');
@@ -79,16 +100,23 @@ await t.test('docker', { skip: await lacking(['docker', 'dockerd', ...needs], tr
   const docker = await startDocker();
   t.teardown(() => docker.stop());
   await fill(docker);
-  for (const [name, value, builder] of [['the old builder', '0', 'docker build --build-arg TARGETARCH=amd64'], ['BuildKit', '1', 'docker build']] as const) {
+  for (const [name, value, builder] of [
+    ['the old builder', '0', 'docker build --build-arg TARGETARCH=amd64'],
+    ['BuildKit', '1', 'docker build'],
+  ] as const) {
     const env = await builderEnvironment(docker, value);
     const skip = env === undefined && `NOT TESTED: no docker command here can use ${name}`;
     await t.test(name, { skip }, (t) => buildAndRun(t, docker, builder, { ...docker.env, ...env }));
   }
 });
 
-await t.test('podman and buildah', { skip: await lacking(['podman', 'buildah', 'runc', ...needs], true) }, async (t) => {
-  const podman = await startPodman();
-  t.teardown(() => podman.stop());
-  await fill(podman);
-  for (const builder of ['podman build', 'buildah build']) await buildAndRun(t, podman, builder, podman.env);
-});
+await t.test(
+  'podman and buildah',
+  { skip: await lacking(['podman', 'buildah', 'runc', ...needs], true) },
+  async (t) => {
+    const podman = await startPodman();
+    t.teardown(() => podman.stop());
+    await fill(podman);
+    for (const builder of ['podman build', 'buildah build']) await buildAndRun(t, podman, builder, podman.env);
+  },
+);

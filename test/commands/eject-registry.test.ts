@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import t from 'tap';
 import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
-import { lacking } from '../lib/engines.js';
-import { check, mpu } from '../lib/mpu.js';
-import { home, pushImage, rawManifest, registry, scratch, skopeo } from '../lib/registry-images.js';
+import { lacking } from '../support/engines.js';
+import { check, mpu } from '../support/mpu.js';
+import { home, pushImage, rawManifest, registry, scratch, skopeo } from '../support/registry-images.js';
 
 const skip = await lacking(['docker-registry', 'skopeo', 'umoci']);
 
@@ -22,7 +22,8 @@ interface Answer {
 await t.test('one platform', { skip }, async (t) => {
   const { host, requests } = await registry(t);
   const env = await home(t);
-  const ask = async (...args: string[]): Promise<Answer> => JSON.parse((await mpu([...args, '--json'], { env })).stdout) as Answer;
+  const ask = async (...args: string[]): Promise<Answer> =>
+    JSON.parse((await mpu([...args, '--json'], { env })).stdout) as Answer;
   const source = `docker://${host}/team/app:1`;
   const base = await pushImage(t, source, ['linux/amd64']);
   const original = await rawManifest(source);
@@ -33,9 +34,16 @@ await t.test('one platform', { skip }, async (t) => {
   t.match(await ask('inspect', source), { image: source, state: 'unknown' }, 'its layers were not read');
   t.match(await ask('eject', source), { outcome: 'not-injected', image: source });
   t.match(await ask('inject', source), { outcome: 'created' });
-  t.match(await ask('inspect', `${source}-mpu`), { state: 'injected', platforms: [{ state: 'injected', isOnTop: true }] });
+  t.match(await ask('inspect', `${source}-mpu`), {
+    state: 'injected',
+    platforms: [{ state: 'injected', isOnTop: true }],
+  });
 
-  t.match(await ask('eject', `${source}-mpu`), { outcome: 'unchanged', image: source, isOriginal: true }, 'the source is there');
+  t.match(
+    await ask('eject', `${source}-mpu`),
+    { outcome: 'unchanged', image: source, isOriginal: true },
+    'the source is there',
+  );
   const clean = await ask('eject', `${source}-mpu`, '--tag', 'clean');
   t.match(clean, { outcome: 'created', image: `docker://${host}/team/app:clean`, isOriginal: true });
   t.equal(await rawManifest(clean.image), original);
@@ -47,7 +55,10 @@ await t.test('one platform', { skip }, async (t) => {
     const ejected = await ask('eject', pushed.image, '--tag', 'clean');
     t.match(ejected, { outcome: 'created', image: `docker://${far.host}/far:clean` });
     t.equal(await rawManifest(ejected.image), original);
-    t.match(await ask('inspect', ejected.image, '--read-layers', 'always'), { state: 'not-injected', platforms: [{ libc: 'glibc' }] });
+    t.match(await ask('inspect', ejected.image, '--read-layers', 'always'), {
+      state: 'not-injected',
+      platforms: [{ libc: 'glibc' }],
+    });
   });
 
   await t.test('under layers of others', async (t) => {
@@ -66,14 +77,18 @@ await t.test('one platform', { skip }, async (t) => {
 await t.test('an index', { skip }, async (t) => {
   const { host, requests } = await registry(t);
   const env = await home(t);
-  const ask = async (...args: string[]): Promise<Answer> => JSON.parse((await mpu([...args, '--json'], { env })).stdout) as Answer;
+  const ask = async (...args: string[]): Promise<Answer> =>
+    JSON.parse((await mpu([...args, '--json'], { env })).stdout) as Answer;
   const source = `docker://${host}/multi:1`;
   const base = await pushImage(t, source, ['linux/amd64', 'linux/arm64']);
   const original = await rawManifest(source);
   const injected = await ask('inject', source);
   t.equal((JSON.parse(await rawManifest(injected.image)) as { manifests: Descriptor[] }).manifests.length, 2);
   await requests();
-  t.match(await ask('inspect', injected.image), { state: 'injected', platforms: [{ state: 'injected' }, { state: 'injected' }] });
+  t.match(await ask('inspect', injected.image), {
+    state: 'injected',
+    platforms: [{ state: 'injected' }, { state: 'injected' }],
+  });
   const ejected = await ask('eject', injected.image, '--tag', 'clean');
   t.match(ejected, { outcome: 'created', isOriginal: true });
   t.equal(await rawManifest(ejected.image), original);

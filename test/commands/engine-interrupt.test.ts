@@ -3,19 +3,30 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { lacking, startPodman, type TestEngine } from '../lib/engines.js';
-import { check, mpu, run, type Ended } from '../lib/mpu.js';
-import { debianLayer, tinyTar } from '../lib/tiny-layout.js';
+import { lacking, startPodman, type TestEngine } from '../support/engines.js';
+import { check, mpu, run, type Ended } from '../support/mpu.js';
+import { debianLayer, tinyTar } from '../support/tiny-layout.js';
 
 /** Runs `mpu inject` with a podman that takes forever at `step`; `onReached` gets what interrupts it. */
-async function injectSlowly(podman: TestEngine, step: string, onReached: (interrupt: () => void) => Promise<void>): Promise<Ended & { temporary: string; isAlive: boolean }> {
+async function injectSlowly(
+  podman: TestEngine,
+  step: string,
+  onReached: (interrupt: () => void) => Promise<void>,
+): Promise<Ended & { temporary: string; isAlive: boolean }> {
   const directory = join(podman.directory, `slow-${step}`);
   const temporary = join(directory, 'tmp');
   await mkdir(temporary, { recursive: true });
   const real = (await check('sh', ['-c', 'command -v podman'])).trim();
-  const [script, reached, pid] = ['podman', 'reached', 'pid'].map((name) => join(directory, name)) as [string, string, string];
+  const [script, reached, pid] = ['podman', 'reached', 'pid'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
   await check('mkfifo', [reached]);
-  await writeFile(script, `#!/bin/sh\n[ "$1" != ${step} ] || { echo $$ >${pid}; : >${reached}; exec sleep 1000; }\nexec ${real} "$@"\n`);
+  await writeFile(
+    script,
+    `#!/bin/sh\n[ "$1" != ${step} ] || { echo $$ >${pid}; : >${reached}; exec sleep 1000; }\nexec ${real} "$@"\n`,
+  );
   await chmod(script, 0o755);
   const env = { ...podman.env, PATH: `${directory}:${podman.env.PATH ?? ''}`, TMPDIR: temporary };
   let interrupted = Promise.resolve();
@@ -27,7 +38,9 @@ async function injectSlowly(podman: TestEngine, step: string, onReached: (interr
   });
   await interrupted;
   // A program that was ended a moment ago may still be there.
-  const isAlive = (await run('sh', ['-c', `for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $(cat ${pid}) || exit 1; sleep 0.5; done`])).status === 0;
+  const isAlive =
+    (await run('sh', ['-c', `for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 $(cat ${pid}) || exit 1; sleep 0.5; done`]))
+      .status === 0;
   return { ...ended, temporary, isAlive };
 }
 

@@ -4,9 +4,9 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { version } from '#mpu/index.js';
-import { lacking } from '../lib/engines.js';
-import { checkout, mpu, run, type Ended } from '../lib/mpu.js';
-import { TinyLayout, debianLayer, writeStandInLibraries } from '../lib/tiny-layout.js';
+import { lacking } from '../support/engines.js';
+import { checkout, mpu, run, type Ended } from '../support/mpu.js';
+import { TinyLayout, debianLayer, writeStandInLibraries } from '../support/tiny-layout.js';
 
 interface Document {
   schemaVersion: number;
@@ -46,7 +46,14 @@ await t.test('help and version go to stdout', async (t) => {
 });
 
 await t.test('usage errors exit 2 and leave stdout empty', async (t) => {
-  for (const args of [[], ['nonsense'], ['inject'], ['inject', 'a', 'b'], ['inject', '--engine', 'x', 'a'], ['inject', 'A B']]) {
+  for (const args of [
+    [],
+    ['nonsense'],
+    ['inject'],
+    ['inject', 'a', 'b'],
+    ['inject', '--engine', 'x', 'a'],
+    ['inject', 'A B'],
+  ]) {
     const ended = await mpu(args);
     t.match(ended, { status: 2, stdout: '' }, args.join(' '));
     t.not(ended.stderr, '');
@@ -57,7 +64,9 @@ await t.test('usage errors exit 2 and leave stdout empty', async (t) => {
 });
 
 await t.test('a reader that closes the pipe is no error', async (t) => {
-  const ended = await run('sh', ['-c', '"$0" dist/cli.js inject --help | head -c 1', process.execPath], { cwd: checkout });
+  const ended = await run('sh', ['-c', '"$0" dist/cli.js inject --help | head -c 1', process.execPath], {
+    cwd: checkout,
+  });
   t.match(ended, { status: 0, stderr: '' });
 });
 
@@ -77,13 +86,20 @@ await t.test('flags may come from the environment', async (t) => {
 
 await t.test('without an engine: exit 3', async (t) => {
   const env = await fakeEngines(t.testdir(), {});
-  t.match(await mpu(['inject', 'app'], { env }), { status: 3, stdout: '', stderr: /none of docker, podman, nerdctl, buildah[^]*next:/ });
+  t.match(await mpu(['inject', 'app'], { env }), {
+    status: 3,
+    stdout: '',
+    stderr: /none of docker, podman, nerdctl, buildah[^]*next:/,
+  });
   t.match(await mpu(['inject', '-e', 'podman', 'app'], { env }), { status: 3, stderr: /no podman in PATH/ });
 });
 
 await t.test('a daemon that does not run: exit 3; one that refuses: exit 4', async (t) => {
-  const docker = (says: string): string => `[ "$1" = --version ] || { echo "${says}" >&2; exit 1; }; echo Docker version 1`;
-  const down = await fakeEngines(join(t.testdir(), 'down'), { docker: docker('Cannot connect to the Docker daemon at x') });
+  const docker = (says: string): string =>
+    `[ "$1" = --version ] || { echo "${says}" >&2; exit 1; }; echo Docker version 1`;
+  const down = await fakeEngines(join(t.testdir(), 'down'), {
+    docker: docker('Cannot connect to the Docker daemon at x'),
+  });
   t.match(await mpu(['inject', 'app'], { env: down }), { status: 3, stderr: /Cannot connect[^]*next:.*start docker/ });
   const denied = await fakeEngines(join(t.testdirName, 'denied'), {
     docker: docker('permission denied while trying to connect to the Docker daemon socket'),
@@ -92,7 +108,8 @@ await t.test('a daemon that does not run: exit 3; one that refuses: exit 4', asy
 });
 
 await t.test('podman under the name of docker is podman', async (t) => {
-  const podman = 'case $1 in --version) echo podman version 4.3.1;; *) echo "$0 $*" >&2; echo "x: image not known" >&2; exit 125;; esac';
+  const podman =
+    'case $1 in --version) echo podman version 4.3.1;; *) echo "$0 $*" >&2; echo "x: image not known" >&2; exit 125;; esac';
   const env = await fakeEngines(t.testdir(), { docker: podman, podman });
   const ended = await mpu(['inject', 'app'], { env });
   t.match(ended, { status: 1, stderr: /podman does not have it/ });
@@ -106,7 +123,15 @@ await t.test('a directory that may not be written: exit 4', { skip: await lackin
   const before = await layout.snapshot();
   // Root may write anywhere, unless it lacks this capability.
   const drop = process.getuid?.() === 0 ? ['--bounding-set=-dac_override,-dac_read_search', '--'] : ['--'];
-  const args = [...drop, process.execPath, 'dist/cli.js', 'inject', `oci:${layout.directory}:1`, '--library-dir', libraries];
+  const args = [
+    ...drop,
+    process.execPath,
+    'dist/cli.js',
+    'inject',
+    `oci:${layout.directory}:1`,
+    '--library-dir',
+    libraries,
+  ];
   const ended = await run('setpriv', args, { env: bare, cwd: checkout });
   await chmod(blobs, 0o755);
   t.match(ended, { status: 4, stdout: '', stderr: /EACCES/ });

@@ -3,10 +3,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { baseImage } from '../lib/base-image.js';
-import { builderEnvironment, lacking, startDocker, startPodman } from '../lib/engines.js';
-import { mpu, run, type Ended } from '../lib/mpu.js';
-import { tinyTar } from '../lib/tiny-layout.js';
+import { baseImage } from '../support/base-image.js';
+import { builderEnvironment, lacking, startDocker, startPodman } from '../support/engines.js';
+import { mpu, run, type Ended } from '../support/mpu.js';
+import { tinyTar } from '../support/tiny-layout.js';
 
 interface Inspected {
   Id: string;
@@ -37,7 +37,11 @@ await t.test('docker', { skip: await lacking(['docker', 'dockerd', 'mmdebstrap',
     t.match(await inContainer(image, '/usr/bin/hello'), { status: 0, stdout: 'Hello, world!\n', stderr: '' });
     t.equal(await docker.check('ps', '--all', '--quiet'), '', 'no container is left');
     t.equal(await docker.check('volume', 'ls', '--quiet'), '', 'no volume is left');
-    t.equal(await docker.check('images', '--quiet', '--filter', 'dangling=true'), '', 'no image without a name is left');
+    t.equal(
+      await docker.check('images', '--quiet', '--filter', 'dangling=true'),
+      '',
+      'no image without a name is left',
+    );
     t.notMatch(await docker.check('images', '--format', '{{.Repository}}'), /mpu-inject/, 'no other name is left');
     t.equal((await inspect('debian:1')).Id, source.Id, 'the source keeps its name');
   };
@@ -51,7 +55,10 @@ await t.test('docker', { skip: await lacking(['docker', 'dockerd', 'mmdebstrap',
     t.equal((await inspect('debian:1-mpu')).Id, Id);
   });
 
-  for (const [name, value] of [['the old builder', '0'], ['BuildKit', '1']] as const) {
+  for (const [name, value] of [
+    ['the old builder', '0'],
+    ['BuildKit', '1'],
+  ] as const) {
     const env = await builderEnvironment(docker, value);
     const skip = env === undefined && `NOT TESTED: no docker command here can use ${name}`;
     await t.test(name, { skip }, async (t) => {
@@ -85,7 +92,10 @@ await t.test('docker', { skip: await lacking(['docker', 'dockerd', 'mmdebstrap',
     const env = { ...podman.env, DOCKER_HOST: docker.env.DOCKER_HOST };
     t.match(await mpu(['inject', 'debian:1'], { env }), { status: 0, stderr: '', stdout: /^debian:1-mpu\n/ });
     t.match(await mpu(['inject', 'only-podman:1'], { env }), { status: 1, stderr: /static programs/ }, 'podman has it');
-    t.match(await mpu(['inject', 'none:1'], { env }), { status: 1, stderr: /docker does not have it; podman does not/ });
+    t.match(await mpu(['inject', 'none:1'], { env }), {
+      status: 1,
+      stderr: /docker does not have it; podman does not/,
+    });
     await podman.check('import', '--quiet', archive, 'localhost/debian:1');
     t.match(await mpu(['inject', 'debian:1'], { env }), { status: 0, stderr: /both docker and podman/ });
   });

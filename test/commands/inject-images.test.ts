@@ -4,12 +4,13 @@ import { readdirSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { baseImage } from '../lib/base-image.js';
-import { lacking, startDocker, startPodman } from '../lib/engines.js';
-import { check, mpu, run, type Ended } from '../lib/mpu.js';
+import { baseImage } from '../support/base-image.js';
+import { lacking, startDocker, startPodman } from '../support/engines.js';
+import { check, mpu, run, type Ended } from '../support/mpu.js';
 
 const LIBRARY = '/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so';
-const MAPS = '#include <stdio.h>\nint main(void){FILE*f=fopen("/proc/self/maps","r");int c;while((c=getc(f))!=EOF)putchar(c);return 0;}\n';
+const MAPS =
+  '#include <stdio.h>\nint main(void){FILE*f=fopen("/proc/self/maps","r");int c;while((c=getc(f))!=EOF)putchar(c);return 0;}\n';
 
 const skip = await lacking(['podman', 'runc', 'mmdebstrap', 'skopeo', 'umoci', 'gcc', 'musl-gcc', 'tar'], true);
 
@@ -23,8 +24,16 @@ await t.test('images that run', { skip }, async (t) => {
 
   /** Puts a file system into the layout, under a tag. */
   const importTree = async (archive: string, tag: string, ...changes: string[]): Promise<void> => {
-    await podman.check('import', '--quiet', ...changes.flatMap((change) => ['--change', change]), archive, `localhost/${tag}:1`);
-    await check('skopeo', ['copy', '--quiet', `containers-storage:localhost/${tag}:1`, `oci:${layout}:${tag}`], { env });
+    await podman.check(
+      'import',
+      '--quiet',
+      ...changes.flatMap((change) => ['--change', change]),
+      archive,
+      `localhost/${tag}:1`,
+    );
+    await check('skopeo', ['copy', '--quiet', `containers-storage:localhost/${tag}:1`, `oci:${layout}:${tag}`], {
+      env,
+    });
   };
   const inject = async (...args: string[]): Promise<void> => {
     const ended = await mpu(['inject', ...args]);
@@ -46,7 +55,8 @@ await t.test('images that run', { skip }, async (t) => {
       await check('sh', ['-c', `echo | gcc -shared -nostdlib -xc -o ${root}/${name}.so -`]);
     }
     await writeFile(join(directory, 'preload'), '/opt/a.so:/opt/b.so # mine');
-    const insert = (tag: string, ...args: string[]): Promise<string> => check('umoci', ['insert', '--image', `${layout}:${tag}`, ...args]);
+    const insert = (tag: string, ...args: string[]): Promise<string> =>
+      check('umoci', ['insert', '--image', `${layout}:${tag}`, ...args]);
     await check('umoci', ['tag', '--image', `${layout}:debian`, 'several']);
     await insert('several', root, '/opt');
     await insert('several', join(directory, 'preload'), '/etc/ld.so.preload');
@@ -61,7 +71,9 @@ await t.test('images that run', { skip }, async (t) => {
     t.match(removed, { status: 0, stderr: '' });
     t.ok(removed.stdout.includes(LIBRARY));
     t.notOk(removed.stdout.includes('/opt/a.so'));
-    const ejected = JSON.parse((await mpu(['eject', `oci:${layout}:several-mpu`, '--json'])).stdout) as { outcome: string };
+    const ejected = JSON.parse((await mpu(['eject', `oci:${layout}:several-mpu`, '--json'])).stdout) as {
+      outcome: string;
+    };
     t.match(ejected, { outcome: 'unchanged', isOriginal: true });
   });
 
@@ -79,7 +91,11 @@ await t.test('images that run', { skip }, async (t) => {
     const ended = await runImage(`oci:${layout}:unread`);
     t.match(ended, { status: 0, stderr: '' });
     t.ok(ended.stdout.includes(LIBRARY));
-    t.match(await runImage(`oci:${layout}:unread`, '/usr/bin/hello'), { status: 0, stdout: 'Hello, world!\n', stderr: '' });
+    t.match(await runImage(`oci:${layout}:unread`, '/usr/bin/hello'), {
+      status: 0,
+      stdout: 'Hello, world!\n',
+      stderr: '',
+    });
   });
 
   await t.test('musl: LD_PRELOAD, beside a value that is there', async (t) => {
@@ -89,14 +105,20 @@ await t.test('images that run', { skip }, async (t) => {
     await check('cp', ['--dereference', '/lib/ld-musl-x86_64.so.1', join(tree, 'lib')]);
     await check('tar', ['-cf', `${tree}.tar`, '-C', tree, '.']);
     await importTree(`${tree}.tar`, 'musl', 'CMD=["/maps"]', 'ENV=LD_PRELOAD=/opt/none.so');
-    for (const [tag, ...flags] of [['musl-mpu'], ['musl-unread', '--read-layers', 'never', '--tag', 'musl-unread']] as const) {
+    for (const [tag, ...flags] of [
+      ['musl-mpu'],
+      ['musl-unread', '--read-layers', 'never', '--tag', 'musl-unread'],
+    ] as const) {
       await inject(`oci:${layout}:musl`, ...flags);
       const ended = await runImage(`oci:${layout}:${tag}`);
       t.match(ended, { status: 0 }, ended.stderr);
       t.ok(ended.stdout.includes(LIBRARY), tag);
     }
     t.notOk((await runImage(`oci:${layout}:musl`)).stdout.includes('libmpu'), 'not in the source');
-    t.match(await mpu(['inspect', `oci:${layout}:musl-mpu`]), { status: 0, stdout: /injected\n[^]*musl[^]*LD_PRELOAD: +\/opt\/none.so/ });
+    t.match(await mpu(['inspect', `oci:${layout}:musl-mpu`]), {
+      status: 0,
+      stdout: /injected\n[^]*musl[^]*LD_PRELOAD: +\/opt\/none.so/,
+    });
   });
 
   await t.test('scratch with nothing but glibc and a program', async (t) => {
@@ -128,7 +150,11 @@ await t.test('images that run', { skip }, async (t) => {
     const before = await id('train:7');
     await docker.check('rmi', 'train:7');
     await docker.check('save', '--output', archive, 'train:7-mpu');
-    t.match(await mpu(['eject', `docker-archive:${archive}`, '--output', `${archive}-clean`]), { status: 0, stdout: /the original/ }, 'rebuilt from what docker saved');
+    t.match(
+      await mpu(['eject', `docker-archive:${archive}`, '--output', `${archive}-clean`]),
+      { status: 0, stdout: /the original/ },
+      'rebuilt from what docker saved',
+    );
     await docker.check('load', '--input', `${archive}-clean`);
     t.equal(await id('train:7'), before);
   });

@@ -3,10 +3,10 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { baseImage } from '../lib/base-image.js';
-import { lacking, startPodman, type TestEngine } from '../lib/engines.js';
-import { check, mpu, run, type Ended } from '../lib/mpu.js';
-import { debianArmLayer, tinyTar } from '../lib/tiny-layout.js';
+import { baseImage } from '../support/base-image.js';
+import { lacking, startPodman, type TestEngine } from '../support/engines.js';
+import { check, mpu, run, type Ended } from '../support/mpu.js';
+import { debianArmLayer, tinyTar } from '../support/tiny-layout.js';
 
 const LIBRARY = '/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so';
 const LIBRARY_32 = '/usr/lib/mpu/lib/i386-linux-gnu/libmpu.so';
@@ -24,9 +24,17 @@ const skip = await lacking(['podman', 'runc', 'mmdebstrap', 'skopeo', 'umoci'], 
 await t.test('podman', { skip }, async (t) => {
   const podman = await startPodman();
   t.teardown(() => podman.stop());
-  await podman.check('import', '--quiet', '--change', 'CMD=["/bin/true"]', await baseImage(['libc6:i386', 'hello:i386']), 'localhost/debian:1');
+  await podman.check(
+    'import',
+    '--quiet',
+    '--change',
+    'CMD=["/bin/true"]',
+    await baseImage(['libc6:i386', 'hello:i386']),
+    'localhost/debian:1',
+  );
 
-  const inject = (...args: string[]): Promise<Ended> => mpu(['inject', '--engine', 'podman', ...args], { env: podman.env });
+  const inject = (...args: string[]): Promise<Ended> =>
+    mpu(['inject', '--engine', 'podman', ...args], { env: podman.env });
   const inspect = async (image: string): Promise<Inspected> =>
     (JSON.parse(await podman.check('image', 'inspect', image)) as [Inspected])[0];
   const inContainer = (image: string, ...command: string[]): Promise<Ended> =>
@@ -52,7 +60,10 @@ await t.test('podman', { skip }, async (t) => {
     t.match(await inContainer('debian:1-mpu', '/usr/bin/hello'), { status: 0, stdout: 'Hello, world!\n', stderr: '' });
     const loaded = await inContainer('debian:1-mpu', '/usr/bin/env', 'LD_TRACE_LOADED_OBJECTS=1', '/usr/bin/hello');
     t.ok(loaded.stdout.includes(LIBRARY_32), 'a 32-bit program loads the 32-bit one');
-    t.notOk((await inContainer('debian:1', '/bin/cat', '/proc/self/maps')).stdout.includes('libmpu'), 'not in the source');
+    t.notOk(
+      (await inContainer('debian:1', '/bin/cat', '/proc/self/maps')).stdout.includes('libmpu'),
+      'not in the source',
+    );
   });
 
   await t.test('again: nothing changes', async (t) => {
@@ -133,11 +144,20 @@ await t.test('podman', { skip }, async (t) => {
     const bundle = join(podman.directory, 'bundle');
     await check('umoci', ['unpack', '--image', `${layout}:1-mpu`, bundle]);
     t.same((await readdir(join(bundle, 'rootfs/usr/lib/mpu'))).sort(), ['lib', 'lib32', 'lib64']);
-    const maps = await run('chroot', [join(bundle, 'rootfs'), '/usr/bin/env', 'LD_TRACE_LOADED_OBJECTS=1', '/bin/true']);
+    const maps = await run('chroot', [
+      join(bundle, 'rootfs'),
+      '/usr/bin/env',
+      'LD_TRACE_LOADED_OBJECTS=1',
+      '/bin/true',
+    ]);
     t.ok(maps.stdout.includes('/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so'));
-    await check('skopeo', ['copy', '--quiet', `oci:${layout}:1-mpu`, 'containers-storage:localhost/copied:1'], { env: podman.env });
+    await check('skopeo', ['copy', '--quiet', `oci:${layout}:1-mpu`, 'containers-storage:localhost/copied:1'], {
+      env: podman.env,
+    });
     t.match(await inContainer('copied:1', '/usr/bin/hello'), { status: 0, stdout: 'Hello, world!\n', stderr: '' });
-    t.match(await mpu(['inject', 'copied:1', '-e', 'podman'], { env: podman.env }), { stdout: /has libmpu.so already/ });
+    t.match(await mpu(['inject', 'copied:1', '-e', 'podman'], { env: podman.env }), {
+      stdout: /has libmpu.so already/,
+    });
   });
 });
 

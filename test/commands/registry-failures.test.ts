@@ -4,11 +4,11 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { lacking } from '../lib/engines.js';
-import { FakeRegistry } from '../lib/fake-registry.js';
-import { mpu } from '../lib/mpu.js';
-import { home, pushImage, scratch, skopeo } from '../lib/registry-images.js';
-import { writeStandInLibraries } from '../lib/tiny-layout.js';
+import { lacking } from '../support/engines.js';
+import { FakeRegistry } from '../support/fake-registry.js';
+import { mpu } from '../support/mpu.js';
+import { home, pushImage, scratch, skopeo } from '../support/registry-images.js';
+import { writeStandInLibraries } from '../support/tiny-layout.js';
 
 const skip = await lacking(['skopeo']);
 
@@ -20,14 +20,27 @@ await t.test('a registry that fails leaves the tag as it was', { skip }, async (
   await pushImage(t, source, ['linux/amd64', 'linux/arm64']);
   t.match(await mpu(['inject', source], { env }), { status: 0 });
   const old = fake.manifests.get('app:1-mpu');
-  await skopeo('copy', '--quiet', '--all', '--src-tls-verify=false', '--dest-tls-verify=false', source, `docker://${fake.host}/app:2`);
+  await skopeo(
+    'copy',
+    '--quiet',
+    '--all',
+    '--src-tls-verify=false',
+    '--dest-tls-verify=false',
+    source,
+    `docker://${fake.host}/app:2`,
+  );
   const newer = join(await scratch(t), 'libraries');
   await writeStandInLibraries(newer, 'newer');
   const again = ['inject', source, '--library-dir', newer];
   const cases: [name: string, pattern: RegExp, status: number | 'drop', expected: object][] = [
     ['a blob is refused', /^PUT .*blobs/, 403, { status: 4, stderr: /answered 403/ }],
     ['no upload may start', /^POST .*blobs/, 401, { status: 4, stderr: /answered 401/ }],
-    ['a blob is too large', /^(PUT|PATCH) .*blobs/, 413, { status: 1, stderr: /answered 413[^]*limit of the request size/ }],
+    [
+      'a blob is too large',
+      /^(PUT|PATCH) .*blobs/,
+      413,
+      { status: 1, stderr: /answered 413[^]*limit of the request size/ },
+    ],
     ['the connection drops in a blob', /^PUT .*blobs/, 'drop', { status: 1, stderr: /socket hang up[^]*run it again/ }],
     ['a manifest is refused', /^PUT .*manifests\/sha256/, 400, { status: 1, stderr: /answered 400/ }],
     ['the tag is refused', /^PUT .*manifests\/1-mpu/, 403, { status: 4, stderr: /cannot write docker:.*1-mpu/ }],
@@ -83,7 +96,11 @@ await t.test('a registry that fails leaves the tag as it was', { skip }, async (
     request.socket.destroy();
     return true;
   };
-  t.match(await mpu(again, { env }), { status: 0, stdout: /made again/ }, 'and then it works, also when the answer is lost once');
+  t.match(
+    await mpu(again, { env }),
+    { status: 0, stdout: /made again/ },
+    'and then it works, also when the answer is lost once',
+  );
   t.ok(isLost);
   t.not(fake.manifests.get('app:1-mpu'), old);
 });

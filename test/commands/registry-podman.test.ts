@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** A real Debian image, injected in a registry and run by podman from there. */
 import t from 'tap';
-import { baseImage } from '../lib/base-image.js';
-import { lacking, startPodman } from '../lib/engines.js';
-import { mpu, run, type Ended } from '../lib/mpu.js';
-import { home, registry } from '../lib/registry-images.js';
+import { baseImage } from '../support/base-image.js';
+import { lacking, startPodman } from '../support/engines.js';
+import { mpu, run, type Ended } from '../support/mpu.js';
+import { home, registry } from '../support/registry-images.js';
 
 const skip = await lacking(['docker-registry', 'podman', 'runc', 'mmdebstrap'], true);
 
@@ -35,9 +35,13 @@ await t.test('podman pushes, mpu injects, podman pulls and runs', { skip }, asyn
   const image = `${host}/debian:1-mpu`;
   await engine('pull', '--quiet', '--tls-verify=false', image);
   t.match((await engine('run', '--rm', '--network=none', image, '/bin/cat', '/proc/self/maps')).stdout, /libmpu\.so/);
-  t.same(await run('podman', ['run', '--rm', '--network=none', image, '/usr/bin/hello'], { env: there }), {
-    status: 0,
-    stdout: 'Hello, world!\n',
-    stderr: '',
-  }, 'a 32-bit program stays silent');
+  t.same(
+    await run('podman', ['run', '--rm', '--network=none', image, '/usr/bin/hello'], { env: there }),
+    {
+      status: 0,
+      stdout: 'Hello, world!\n',
+      stderr: '',
+    },
+    'a 32-bit program stays silent',
+  );
 });

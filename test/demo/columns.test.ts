@@ -15,7 +15,10 @@ void t.test('stretches that only fill are shortened, alike in all texts', (t) =>
 });
 
 void t.test('nothing but filler is lost', (t) => {
-  const lines = ['|  0  N/A   N/A      12345   C   train             8192MiB |', '|=========================================================|'];
+  const lines = [
+    '|  0  N/A   N/A      12345   C   train             8192MiB |',
+    '|=========================================================|',
+  ];
   const [squeezed = []] = squeezeColumns([lines]);
   t.same(squeezed[0]?.split(/[ |]+/), lines[0]?.split(/[ |]+/));
   t.equal(squeezed[0]?.length, squeezed[1]?.length, 'lines stay aligned');
@@ -35,7 +38,12 @@ void t.test('two sides', (t) => {
 });
 
 void t.test('the process part of a table', (t) => {
-  t.same(processBox('a\n+---+\n| x |\n+---+\n\n+---+\n| Processes: |\n| 1 |\n+---+\n'), ['+---+', '| Processes: |', '| 1 |', '+---+']);
+  t.same(processBox('a\n+---+\n| x |\n+---+\n\n+---+\n| Processes: |\n| 1 |\n+---+\n'), [
+    '+---+',
+    '| Processes: |',
+    '| 1 |',
+    '+---+',
+  ]);
   t.same(processBox('No devices were found\n'), ['No devices were found'], 'as it is, where there is none');
   t.end();
 });

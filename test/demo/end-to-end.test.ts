@@ -7,13 +7,13 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { containerStage } from '#mpu/lib/demo/container-stage.js';
-import { namespaceStage } from '#mpu/lib/demo/namespace-stage.js';
+import { containerStage } from '#mpu/lib/demo/in-containers.js';
+import { namespaceStage } from '#mpu/lib/demo/in-namespace.js';
 import { REGIMES } from '#mpu/lib/driver/regimes.js';
-import { playScene, SIMULATION, type Stage } from '#mpu/lib/demo/scene.js';
-import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { checkScene } from '../lib/scene.js';
+import { playScene, SIMULATION, type Stage } from '#mpu/lib/demo/comparison.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { checkScene } from '../support/scene.js';
 
 void t.test('the real nvidia-smi shows its own processes', async (t) => {
   const programs = await mkdtemp(join(tmpdir(), 'mpu-end-to-end-'));

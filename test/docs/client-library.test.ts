@@ -5,9 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/container-stage.js';
-import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/in-containers.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 
 t.setTimeout(600_000);
 
@@ -17,7 +17,10 @@ const blocks = (language: string): string[] =>
 const [install = '', build = '', container = '', bench = ''] = blocks('sh');
 
 function type(script: string, directory: string, around: string[] = []): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync('env', [...around, 'bash', '-euc', script], { cwd: directory, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync('env', [...around, 'bash', '-euc', script], {
+    cwd: directory,
+    encoding: 'utf8',
+  });
   return { status, output: `${stdout}${stderr}` };
 }
 
@@ -28,9 +31,15 @@ void t.test('installing it, and a program that uses it', (t) => {
   const installed = type(install.replace('sudo ', '').replace('/usr/local', join(directory, 'prefix')), packageRoot);
   t.equal(installed.status, 0, installed.output);
   writeFileSync(join(directory, 'hostpid.c'), `${blocks('c').join('\n')}\n`);
-  const { status, output } = type(build, directory, [`PKG_CONFIG_PATH=${join(directory, 'prefix', 'lib', 'pkgconfig')}`]);
+  const { status, output } = type(build, directory, [
+    `PKG_CONFIG_PATH=${join(directory, 'prefix', 'lib', 'pkgconfig')}`,
+  ]);
   t.equal(status, 0, output);
-  t.match(output, /^(\d+) is \1 on the host\nthe host's \1 is \1 here\n(\d+) is \2 on the host\nthe host's 1 is 1 here\n$/, 'on the host');
+  t.match(
+    output,
+    /^(\d+) is \1 on the host\nthe host's \1 is \1 here\n(\d+) is \2 on the host\nthe host's 1 is 1 here\n$/,
+    'on the host',
+  );
   t.end();
 });
 
@@ -50,8 +59,14 @@ void t.test('in a container', { skip }, async (t) => {
     t.comment(line);
   });
   const command = container.replace('docker run', 'podman run --network=none').replace('debian:12', BASE_IMAGE);
-  const setup = 'mount -t tmpfs none /run; mkdir /run/mpu; touch /run/mpu/pidns; mount --bind /proc/self/ns/pid /run/mpu/pidns';
-  const { status, output } = type(`${setup}\n${command}`, directory, ['unshare', '--mount', '--propagation', 'private']);
+  const setup =
+    'mount -t tmpfs none /run; mkdir /run/mpu; touch /run/mpu/pidns; mount --bind /proc/self/ns/pid /run/mpu/pidns';
+  const { status, output } = type(`${setup}\n${command}`, directory, [
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+  ]);
   t.equal(status, 0, output);
   const [, here, host, there] = /^(\d+) is (\d+) on the host\nthe host's \2 is (\d+) here$/m.exec(output) ?? [];
   t.equal(here, '1', 'PID 1 there');

@@ -2,14 +2,18 @@
 /** What docs/kernel-testing.md and docs/interception.md say to type for more than the suite does, with less to do. */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { codeBlocks } from '../lib/docs.js';
-import { lacking } from '../lib/engines.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { codeBlocks } from '../support/docs.js';
+import { lacking } from '../support/engines.js';
 
 const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc', 'clang', 'musl-gcc', 'setpriv']);
 
 function type(line: string): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync('bash', ['-euc', line], { cwd: packageRoot, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const { status, stdout, stderr } = spawnSync('bash', ['-euc', line], {
+    cwd: packageRoot,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   return { status, output: `${stdout}${stderr}` };
 }
 

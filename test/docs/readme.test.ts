@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What README.md says to type is typed here, as it stands there but for what each test names. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import t, { type Test } from 'tap';
-import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/container-stage.js';
-import { SIMULATION } from '#mpu/lib/demo/scene.js';
-import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/in-containers.js';
+import { SIMULATION } from '#mpu/lib/demo/comparison.js';
+import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { BOOT, SHUTDOWN, startHostToBoot } from '../cdi/systemd.js';
-import { codeBlocks } from '../lib/docs.js';
-import { lacking } from '../lib/engines.js';
-import { run as runProgram } from '../lib/mpu.js';
-import { addHeaders, headersRelease, makeFixture } from '../module/fixture.js';
-import { IMAGE, Machine, World } from '../operator/world.js';
+import { codeBlocks } from '../support/docs.js';
+import { lacking } from '../support/engines.js';
+import { run as runProgram } from '../support/mpu.js';
+import { addHeaders, headersRelease, makeFixture } from '../support/module-fixture.js';
+import { IMAGE, Machine, World } from '../commands/gpu-host.js';
 
 function run(script: string, around: string[] = []): { status: number | null; output: string } {
-  const result = spawnSync('env', [...around, 'bash', '-euc', script], { cwd: packageRoot, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const result = spawnSync('env', [...around, 'bash', '-euc', script], {
+    cwd: packageRoot,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
   return { status: result.status, output: `${result.stdout}${result.stderr}` };
 }
 
@@ -37,7 +50,9 @@ function programs(directory: string): string {
 
 /** A command for docker as podman takes it, with the image of the demo for the page's. */
 const forPodman = (command: string): string =>
-  command.replaceAll('docker run --gpus all', 'podman run --rm --network=none').replaceAll('team/train', 'localhost/team/train');
+  command
+    .replaceAll('docker run --gpus all', 'podman run --rm --network=none')
+    .replaceAll('team/train', 'localhost/team/train');
 
 /** The client, and podman with the demo's image in it. */
 async function prepareImages(t: Test): Promise<NvidiaClient> {
@@ -67,7 +82,12 @@ void t.test('every page is reached from README.md, and every link leads to one',
       const path = target === '' ? page : relative(packageRoot, resolve(packageRoot, dirname(page), target));
       if (!t.ok(existsSync(join(packageRoot, path)), `${page}: ${target}`)) continue;
       if (heading !== undefined) {
-        const names = [...readFileSync(join(packageRoot, path), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, name = '']) => name.toLowerCase().replace(/[^\w -]/g, '').replaceAll(' ', '-'));
+        const names = [...readFileSync(join(packageRoot, path), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, name = '']) =>
+          name
+            .toLowerCase()
+            .replace(/[^\w -]/g, '')
+            .replaceAll(' ', '-'),
+        );
         t.ok(names.includes(heading), `${page}: ${target}#${heading}`);
       }
       if (path.endsWith('.md')) follow(path);
@@ -123,7 +143,9 @@ const noBuild = await lacking(['make', 'gcc-12', 'modinfo']);
 void t.test('the module, on a system in a directory', { skip: noBuild }, async (t) => {
   const directory = t.testdir();
   const release = await headersRelease();
-  const { root, env, calls } = await makeFixture(directory, release, { programs: { insmod: '', rmmod: '', dmesg: '' } });
+  const { root, env, calls } = await makeFixture(directory, release, {
+    programs: { insmod: '', rmmod: '', dmesg: '' },
+  });
   await addHeaders(root, release);
   const path = `${programs(directory)}:${env.PATH ?? ''}`;
   for (const command of [module?.split('\n')[0] ?? '', intercept ?? '']) {
@@ -133,19 +155,25 @@ void t.test('the module, on a system in a directory', { skip: noBuild }, async (
   t.equal((await calls()).filter((call) => call.startsWith('insmod')).length, 2);
 });
 
-void t.test('the CDI device, on a system of its own', { skip: skip || (await lacking(['nsenter', 'systemctl'])) }, async (t) => {
-  await prepareImages(t);
-  const host = await startHostToBoot(process.env);
-  t.teardown(() => host.stop());
-  const booted = (await host.run(BOOT)).status === 0;
-  await t.test('with systemd', { skip: booted ? false : 'NOT TESTED: systemd does not run here' }, async (t) => {
-    const command = forPodman(cdi ?? '').replace('nvidia-smi', 'cat /proc/self/maps');
-    const said = await host.check(`PATH=${programs(t.testdir())}:$PATH\npodman tag ${BASE_IMAGE} localhost/team/train:7\n${command}`);
-    t.match(said, /installed/);
-    t.match(said, /r-xp .*libmpu\.so/, 'it is loaded');
-    await host.check(SHUTDOWN);
-  });
-});
+void t.test(
+  'the CDI device, on a system of its own',
+  { skip: skip || (await lacking(['nsenter', 'systemctl'])) },
+  async (t) => {
+    await prepareImages(t);
+    const host = await startHostToBoot(process.env);
+    t.teardown(() => host.stop());
+    const booted = (await host.run(BOOT)).status === 0;
+    await t.test('with systemd', { skip: booted ? false : 'NOT TESTED: systemd does not run here' }, async (t) => {
+      const command = forPodman(cdi ?? '').replace('nvidia-smi', 'cat /proc/self/maps');
+      const said = await host.check(
+        `PATH=${programs(t.testdir())}:$PATH\npodman tag ${BASE_IMAGE} localhost/team/train:7\n${command}`,
+      );
+      t.match(said, /installed/);
+      t.match(said, /r-xp .*libmpu\.so/, 'it is loaded');
+      await host.check(SHUTDOWN);
+    });
+  },
+);
 
 void t.test('a base image, with podman', { skip }, async (t) => {
   await prepareImages(t);
@@ -172,7 +200,9 @@ void t.test('still empty', { skip, timeout: 300_000 }, async (t) => {
   const name = `web-readme-${process.pid}`;
   // Somebody forgot to inject the image.
   await world.container(name, IMAGE, [...machine.options, ...machine.pidnsOptions], 'sleep infinity');
-  const { status, stdout } = await world.shell(`PATH=${programs(t.testdir())}:$PATH\n${(doctor ?? '').replace('NAME', name)}`);
+  const { status, stdout } = await world.shell(
+    `PATH=${programs(t.testdir())}:$PATH\n${(doctor ?? '').replace('NAME', name)}`,
+  );
   t.equal(status, 1, stdout);
   t.match(stdout, /does not name libmpu\.so[^]*mpu inject/, 'it says why, and what to do');
 });

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { codeBlocks } from '../lib/docs.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { codeBlocks } from '../support/docs.js';
 
 const PAGE = 'docs/testing.md';
 
@@ -30,13 +30,18 @@ void t.test('benchmarks', (t) => {
   t.equal(status, 0, output);
   t.match(output, /ratio/);
   const text = readFileSync(join(packageRoot, PAGE), 'utf8');
-  const scripts = readdirSync(join(packageRoot, 'bench')).filter((name) => isExecutable(join(packageRoot, 'bench', name)));
+  const scripts = readdirSync(join(packageRoot, 'bench')).filter((name) =>
+    isExecutable(join(packageRoot, 'bench', name)),
+  );
   t.ok(scripts.length >= 5);
   for (const name of scripts) t.match(text, `\n| \`bench/${name}\` | `, `bench/${name} is in the list`);
   t.end();
 });
 
-const gpu = spawnSync('nvidia-smi', ['-L']).error === undefined ? 'NOT TESTED here: this machine has a GPU, npm run test:gpu tests it' : false;
+const gpu =
+  spawnSync('nvidia-smi', ['-L']).error === undefined
+    ? 'NOT TESTED here: this machine has a GPU, npm run test:gpu tests it'
+    : false;
 void t.test('acceptance, on a machine without a GPU', { skip: gpu }, (t) => {
   const [, acceptance] = codeBlocks(PAGE, 'sh');
   t.equal(acceptance, 'sudo npm run test:gpu -- --markdown docs/gpu-results.md');
@@ -48,10 +53,14 @@ void t.test('acceptance, on a machine without a GPU', { skip: gpu }, (t) => {
 
 void t.test('what the table names is there', (t) => {
   const text = readFileSync(join(packageRoot, PAGE), 'utf8');
-  const places = [...text.matchAll(/^\| [^|]* \| ([^|]*) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`(test\/[^`]*)`/g)].map(([, place = '']) => place));
+  const places = [...text.matchAll(/^\| [^|]* \| ([^|]*) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`(test\/[^`]*)`/g)].map(([, place = '']) => place),
+  );
   t.ok(places.length >= 15);
   for (const place of places) t.equal(run(`ls -d ${place}`).status, 0, place);
-  const { scripts } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  const { scripts } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
   for (const [, name = ''] of text.matchAll(/npm run ([\w:-]+)/g)) t.ok(scripts[name], name);
   t.end();
 });

@@ -4,10 +4,10 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { codeBlocks } from '../lib/docs.js';
-import { lacking } from '../lib/engines.js';
-import { check, checkout, run } from '../lib/mpu.js';
-import { TinyLayout, debianLayer } from '../lib/tiny-layout.js';
+import { codeBlocks } from '../support/docs.js';
+import { lacking } from '../support/engines.js';
+import { check, checkout, run } from '../support/mpu.js';
+import { TinyLayout, debianLayer } from '../support/tiny-layout.js';
 import { packTarball } from '../packaging/tarball.js';
 
 t.setTimeout(1_200_000);
@@ -36,14 +36,31 @@ await t.test('the programs are right for a strict compiler', async (t) => {
   t.equal(programs.length, NAMES.length);
   for (const [index, name] of NAMES.entries()) await writeFile(join(project, `${name}.ts`), programs[index] ?? '');
   await mkdir(join(project, 'node_modules', '@types'));
-  for (const name of ['@types/node', 'undici-types']) await symlink(join(checkout, 'node_modules', name), join(project, 'node_modules', name));
-  const options = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--target', 'es2022', '--module', 'nodenext', '--types', 'node'];
+  for (const name of ['@types/node', 'undici-types'])
+    await symlink(join(checkout, 'node_modules', name), join(project, 'node_modules', name));
+  const options = [
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--noUncheckedIndexedAccess',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    '--types',
+    'node',
+  ];
   const tsc = join(checkout, 'node_modules', 'typescript', 'bin', 'tsc');
-  t.match(await run(process.execPath, [tsc, ...options, ...NAMES.map((name) => `${name}.ts`)], { cwd: project }), { status: 0, stdout: '' });
+  t.match(await run(process.execPath, [tsc, ...options, ...NAMES.map((name) => `${name}.ts`)], { cwd: project }), {
+    status: 0,
+    stdout: '',
+  });
 });
 
 const [major = 0, minor = 0] = release().split('.').map(Number);
-const noNsfs = major > 6 || (major === 6 && minor >= 11) ? false : `NOT TESTED: Linux ${release()} has no translation by namespace files`;
+const noNsfs =
+  major > 6 || (major === 6 && minor >= 11)
+    ? false
+    : `NOT TESTED: Linux ${release()} has no translation by namespace files`;
 
 await t.test('PIDs', { skip: noNsfs }, async (t) => {
   const same = `${/(\d+) is \1 on the host\nthe host's \1 and 1 are \1 and 1 here\n/.source}$`;
@@ -60,7 +77,12 @@ await t.test('PIDs', { skip: noNsfs }, async (t) => {
 await t.test('images', async (t) => {
   const layout = new TinyLayout(join(project, 'layout'));
   await layout.finish(await layout.image({ layers: [debianLayer], tag: '7' }));
-  const said = ['created: oci:./layout:7-mpu for linux/amd64', 'oci:./layout:7-mpu is injected', 'and back to the same bytes', ''];
+  const said = [
+    'created: oci:./layout:7-mpu for linux/amd64',
+    'oci:./layout:7-mpu is injected',
+    'and back to the same bytes',
+    '',
+  ];
   const ended = await program('images');
   t.match(ended, { status: 0, stdout: said.join('\n') }, 'as they print it', { ended });
   t.match((await program('images')).stdout, /^unchanged: /);
@@ -69,11 +91,19 @@ await t.test('images', async (t) => {
 await t.test('the module', async (t) => {
   const { status, stdout } = await program('module');
   t.equal(status, 0);
-  t.match(stdout, new RegExp(`^Linux ${release().replaceAll('.', '\\.')}: (not )?loaded, \\d+ installed\n(not )?loaded at (every )?boot\n(nobody answers|mpu\\.ko .*)\n$`));
+  t.match(
+    stdout,
+    new RegExp(
+      `^Linux ${release().replaceAll('.', '\\.')}: (not )?loaded, \\d+ installed\n(not )?loaded at (every )?boot\n(nobody answers|mpu\\.ko .*)\n$`,
+    ),
+  );
 });
 
 await t.test('errors', async (t) => {
-  t.match(await program('errors'), { status: 0, stdout: /^no-translator: nsfs: .*ENOENT.*\nnext: mpu module load .*\n$/ });
+  t.match(await program('errors'), {
+    status: 0,
+    stdout: /^no-translator: nsfs: .*ENOENT.*\nnext: mpu module load .*\n$/,
+  });
 });
 
 await t.test('everything that is exported is on the page', async (t) => {

@@ -7,11 +7,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
-import { CACHE, cannotTranslate } from '../clients/harness.js';
-import { lacking } from '../lib/engines.js';
-import { type Ended, run } from '../lib/mpu.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { CACHE, cannotTranslate } from '../nvidia-clients/harness.js';
+import { lacking } from '../support/engines.js';
+import { type Ended, run } from '../support/mpu.js';
 
 const NVML = '550.163';
 const CLIENT = '550.163.01';
@@ -29,7 +29,12 @@ const skip =
     : 'NOT TESTED: rm-regime is made for x86-64 alone';
 
 /** Runs it on a driver that answers as R4 does and says that it is the given release. */
-async function accept(driver: string, sections: string, options: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+async function accept(
+  driver: string,
+  sections: string,
+  options: string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
   const [client] = await fetchNvidiaClients(CACHE, [NVML]);
   if (client === undefined) throw new Error('no client');
   const path = [join(client.smi, '..'), process.env.PATH ?? ''].join(delimiter);
@@ -68,7 +73,13 @@ await t.test('the driver as it is, cost, and the record', { skip }, async (t) =>
   t.match(text, /^a-like +\d+ +\d+ +\d+$/m, 'what was started');
 });
 
-for (const [regime, driver] of Object.entries({ R0: '535.104.12', R1: '550.163.01', R2: '565.77', R3a: '570.124.06', R3b: '570.144' })) {
+for (const [regime, driver] of Object.entries({
+  R0: '535.104.12',
+  R1: '550.163.01',
+  R2: '565.77',
+  R3a: '570.124.06',
+  R3b: '570.144',
+})) {
   await t.test(`the driver made ${regime}`, { skip }, async (t) => {
     const ended = await accept(driver, regime);
     const { checks, failed } = judged(ended);

@@ -24,8 +24,18 @@ const missing = process.arch === 'x64' ? cannotUnshare : 'LOUD SKIP: not tested,
 const TODAY = '580.95.05';
 
 /** Options of rm-sim, the last of which start rm-regime in it. */
-const below = (regime: Regime, log: string): string[] =>
-  ['--regime', 'R4', '--driver', TODAY, '--', program, '--regime', regime, '--log', log];
+const below = (regime: Regime, log: string): string[] => [
+  '--regime',
+  'R4',
+  '--driver',
+  TODAY,
+  '--',
+  program,
+  '--regime',
+  regime,
+  '--log',
+  log,
+];
 
 const byNumber = (a: number, b: number) => a - b;
 const byPid = (a: { pid: number }, b: { pid: number }) => a.pid - b.pid;

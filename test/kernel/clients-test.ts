@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The test of one kernel: nvidia-smi in a container there, with libmpu.so and mpu.ko, and without. */
 import t from 'tap';
-import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients.js';
-import { CACHE, LIBMPU } from '../clients/harness.js';
-import { lacking } from '../lib/engines.js';
+import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { CACHE, LIBMPU } from '../nvidia-clients/harness.js';
+import { lacking } from '../support/engines.js';
 import { kernelOf, type Series } from '../qemu/kernels.js';
 import { IN_GUEST, playInGuest } from './play-in-guest.js';
 import { checkSmiPlay, REGIMES_SHOWN, RELEASES, smiCommandsInGuest, smiPlay } from './smi-plays.js';

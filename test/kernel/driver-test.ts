@@ -2,7 +2,7 @@
 /** The test of nvidia.ko itself on one kernel. */
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { lacking } from '../lib/engines.js';
+import { lacking } from '../support/engines.js';
 import { kernelOf, type Series } from '../qemu/kernels.js';
 import { CODES, FILES } from '../rm-sim/probe-answers.js';
 import { program } from '../rm-sim/session.js';
@@ -30,7 +30,12 @@ function checkProbe(t: Test, name: string, seen: ProbeObservation | undefined, e
   t.match(seen?.files, FILES, `${name}: clients live until the last descriptor of their file is closed`);
 }
 
-function checkDriver(t: Test, seen: DriverObservation, probes: string[], { entries, devices }: (typeof REAL)[keyof typeof REAL]): void {
+function checkDriver(
+  t: Test,
+  seen: DriverObservation,
+  probes: string[],
+  { entries, devices }: (typeof REAL)[keyof typeof REAL],
+): void {
   t.same(seen.accepted, [], 'wrong options are refused');
   t.notOk(seen.removedWhileOpen, 'it stays while a file is open');
   t.equal(seen.version, '555.58.02', '/sys/module/nvidia/version');
@@ -54,7 +59,12 @@ export async function testDriver(series: Series): Promise<void> {
     const drivers = (['frontend', 'unlocked'] as const).map(IN_GUEST.driver);
     const plays = await playInGuest(
       await kernelOf(series),
-      { examine: { drivers, probes: probes.map(IN_GUEST.probe) }, module: [IN_GUEST.module], withoutModule: [], withModule: [] },
+      {
+        examine: { drivers, probes: probes.map(IN_GUEST.probe) },
+        module: [IN_GUEST.module],
+        withoutModule: [],
+        withModule: [],
+      },
       [],
       {},
     );

@@ -6,7 +6,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { queryModule } from '#mpu/lib/translator.js';
-import { playScenario } from '../clients/play-scenario.js';
+import { playScenario } from '../nvidia-clients/play-scenario.js';
 import { setLayouts, withDriver } from './guest-driver.js';
 import { examineDriver } from './guest-examine.js';
 import type { Counters, GuestOutcome, GuestPlan, Play, PlayOutcome } from './guest-plan.js';
@@ -49,7 +49,8 @@ async function perform(play: Play, module: boolean): Promise<PlayOutcome> {
   });
 }
 
-const ALARMS = /WARNING:|BUG:|Oops|Call Trace|refcount_t:|protection fault|stall|use-after-free|scheduling while|suspicious RCU/;
+const ALARMS =
+  /WARNING:|BUG:|Oops|Call Trace|refcount_t:|protection fault|stall|use-after-free|scheduling while|suspicious RCU/;
 
 /** Lines of the kernel log that should not be there. */
 function alarms(): string[] {

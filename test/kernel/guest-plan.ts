@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What a test and the init of its guest tell each other, as JSON. */
-import type { Scenario, ScenarioOutcome } from '../clients/scenario.js';
+import type { Scenario, ScenarioOutcome } from '../nvidia-clients/scenario.js';
 
 /** A scenario under a simulated driver of its own. */
 export interface Play {

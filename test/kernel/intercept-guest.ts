@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** The guest of test/qemu/guest/cases-intercept.c: mpu.ko, simulated drivers, a live patch and observers. */
+/** The guest of test/guest/cases/intercept.c: mpu.ko, simulated drivers, a live patch and observers. */
 import { execFile } from 'node:child_process';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { buildInitramfs, buildModule, compile, ownDirectory, type ModuleSource } from '../qemu/build.js';
 import { kernelCache, openApt, TRIXIE, unpackNewest, type Architecture, type Kernel } from '../qemu/kernels.js';
 import { buildDriver } from './nvidia-driver.js';
 
 const run = promisify(execFile);
 
-const LIVEPATCH: ModuleSource = { name: 'livepatch_nvidia', directories: { '.': 'test/kernel/livepatch' } };
-const OBSERVER = join(packageRoot, 'test', 'kernel', 'observer', 'observer.c');
+const LIVEPATCH: ModuleSource = { name: 'livepatch_nvidia', directories: { '.': 'test/guest/modules/livepatch' } };
+const OBSERVER = join(packageRoot, 'test', 'guest', 'modules', 'observer', 'observer.c');
 const WARNINGS = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-Werror', '-static'];
 /** libmpu.so's sources: linked in, its ioctl takes the place of libc's, as it does when preloaded. */
 const LIBMPU = ['preload', 'kernel/rm'];
@@ -37,7 +37,13 @@ const NARROW: Record<Architecture, string[]> = {
 async function muslOfAarch64(): Promise<string> {
   const place = join(kernelCache, 'musl-aarch64');
   await withLock(join(kernelCache, 'lock'), async () => {
-    if (await access(place).then(() => true, () => false)) return;
+    if (
+      await access(place).then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
     await withScratch(kernelCache, async (scratch) => {
       const unpacked = join(scratch, 'musl');
       await unpackNewest(await openApt(TRIXIE, 'aarch64'), ['musl-dev'], unpacked);
@@ -89,9 +95,21 @@ export async function buildInterception(
   const frontend = await buildDriver(kernel, 'frontend');
   const unlocked = await buildDriver(kernel, 'unlocked');
   const modules = { 'nvidia-frontend.ko': frontend, 'nvidia-unlocked.ko': unlocked };
-  const livepatch = (await hasLivePatches(kernel)) ? { 'livepatch_nvidia.ko': await buildModule(kernel, [], LIVEPATCH) } : {};
+  const livepatch = (await hasLivePatches(kernel))
+    ? { 'livepatch_nvidia.ko': await buildModule(kernel, [], LIVEPATCH) }
+    : {};
   const paths = Object.entries({ ...modules, ...livepatch }).map(([name, { path }]): [string, string] => [name, path]);
-  const observers = await buildObservers(kernel.architecture, await ownDirectory(join(packageRoot, 'build', 'qemu', kernel.release)));
-  const initramfs = await buildInitramfs(kernel, module.path, { ...Object.fromEntries<string>(paths), ...further, ...observers });
-  return { initramfs, warnings: [module, ...Object.values({ ...modules, ...livepatch })].flatMap(({ warnings }) => warnings) };
+  const observers = await buildObservers(
+    kernel.architecture,
+    await ownDirectory(join(packageRoot, 'build', 'qemu', kernel.release)),
+  );
+  const initramfs = await buildInitramfs(kernel, module.path, {
+    ...Object.fromEntries<string>(paths),
+    ...further,
+    ...observers,
+  });
+  return {
+    initramfs,
+    warnings: [module, ...Object.values({ ...modules, ...livepatch })].flatMap(({ warnings }) => warnings),
+  };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Interception on one kernel: mpu.ko and the simulated nvidia.ko in a guest (test/qemu/guest/cases-intercept.c). */
+/** Interception on one kernel: mpu.ko and the simulated nvidia.ko in a guest (test/guest/cases/intercept.c). */
 import t from 'tap';
-import { lacking } from '../lib/engines.js';
+import { lacking } from '../support/engines.js';
 import { checkGuest } from '../qemu/guest-test.js';
 import { kernelOf, type Architecture, type Series } from '../qemu/kernels.js';
 import { buildInterception } from './intercept-guest.js';

@@ -5,14 +5,14 @@
  * kernels differ in is how the driver's function is redirected, and intercept-test.ts goes through all regimes on each.
  */
 import t, { type Test } from 'tap';
-import { View } from '../clients/expect.js';
-import { CACHE, LIBMPU, REGIMES, type Regime } from '../clients/harness.js';
-import { leaks } from '../clients/outside.js';
-import type { ClientCommand } from '../clients/scenario.js';
-import { smiChecks, smiCommands } from '../clients/smi.js';
-import { WORLD } from '../clients/world.js';
-import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients.js';
-import { lacking } from '../lib/engines.js';
+import { View } from '../nvidia-clients/expect.js';
+import { CACHE, LIBMPU, REGIMES, type Regime } from '../nvidia-clients/harness.js';
+import { leaks } from '../nvidia-clients/outside.js';
+import type { ClientCommand } from '../nvidia-clients/scenario.js';
+import { smiChecks, smiCommands } from '../nvidia-clients/smi.js';
+import { WORLD } from '../nvidia-clients/world.js';
+import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { lacking } from '../support/engines.js';
 import { kernelOf, type Series } from '../qemu/kernels.js';
 import type { Play, PlayOutcome } from './guest-plan.js';
 import { IN_GUEST, playInGuest } from './play-in-guest.js';
@@ -39,7 +39,12 @@ function plan(regime: Regime, client: NvidiaClient, withLibrary: boolean): Plann
     regime,
     client,
     driver: [IN_GUEST.driver(entry), `regime=${regime}`, `layouts=${client.version}`, 'gpus=2'],
-    scenario: { gpuProcess: IN_GUEST.gpuProcess, nsfs: false, world: WORLD, commands: withLibrary ? [...commands, ...preloaded] : commands },
+    scenario: {
+      gpuProcess: IN_GUEST.gpuProcess,
+      nsfs: false,
+      world: WORLD,
+      commands: withLibrary ? [...commands, ...preloaded] : commands,
+    },
   };
 }
 
@@ -63,7 +68,9 @@ export async function testInterceptedClients(series: Series, extent: 'all' | 'so
   await t.test(`intercepted nvidia-smi on Linux ${series}`, { skip, timeout: LIMIT }, async (t) => {
     const clients = await fetchNvidiaClients(CACHE, RELEASES);
     const withModule = clients.flatMap((client, release) =>
-      (extent === 'all' ? REGIMES : (REGIMES_MET[release] ?? [])).map((regime) => plan(regime, client, extent === 'all')),
+      (extent === 'all' ? REGIMES : (REGIMES_MET[release] ?? [])).map((regime) =>
+        plan(regime, client, extent === 'all'),
+      ),
     );
     t.equal(withModule.length, extent === 'all' ? RELEASES.length * REGIMES.length : 5, 'plays');
     const { warnings, guest, outcomes } = await playInGuest(

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { readSpec, type AttributeSet, type Spec } from './spec.js';
 
 const run = promisify(execFile);
@@ -97,13 +97,23 @@ await t.test('names and limits that the numbers do not show', async (test) => {
 });
 
 /** How the header calls the types of the spec. */
-const TYPES: Record<string, string> = { string: 'string', u32: '__u32', u64: '__u64', nest: 'nested', binary: 'binary' };
+const TYPES: Record<string, string> = {
+  string: 'string',
+  u32: '__u32',
+  u64: '__u64',
+  nest: 'nested',
+  binary: 'binary',
+};
 
 await t.test('every attribute has the type in the header that it has in the spec', async (test) => {
   const text = await readFile(header, 'utf8');
-  const described = [...text.matchAll(/^ \* {7,9}(MPU_A_\w+): (\w+)/gm)].map(([, name = '', type]) => `${name} ${type}`);
+  const described = [...text.matchAll(/^ \* {7,9}(MPU_A_\w+): (\w+)/gm)].map(
+    ([, name = '', type]) => `${name} ${type}`,
+  );
   const wanted = (set: AttributeSet): string[] =>
-    set.attributes.filter(({ type }) => type !== 'pad').map(({ name, type }) => `${constant(set['name-prefix'], name)} ${TYPES[type] ?? '?'}`);
+    set.attributes
+      .filter(({ type }) => type !== 'pad')
+      .map(({ name, type }) => `${constant(set['name-prefix'], name)} ${TYPES[type] ?? '?'}`);
   const [main, counters] = document.sets;
   if (main === undefined || counters === undefined) throw new Error('the spec lacks a set');
   // Some are in several messages.
@@ -119,7 +129,9 @@ await t.test('docs/netlink.md has every error', async (test) => {
   const documented = new Set([...page.matchAll(/^\| `(E[A-Z]+)`/gm)].map(([, name = '']) => name));
   const comment = /\/\*\n \* The generic netlink family.*?\*\//s.exec(await readFile(header, 'utf8'))?.[0] ?? '';
   const returned = await readFile(join(packageRoot, 'kernel', 'netlink.c'), 'utf8');
-  const names = [...comment.matchAll(/\b(E[A-Z]{3,})\b/g), ...returned.matchAll(/-(E[A-Z]{3,})\b/g)].map(([, name = '']) => name);
+  const names = [...comment.matchAll(/\b(E[A-Z]{3,})\b/g), ...returned.matchAll(/-(E[A-Z]{3,})\b/g)].map(
+    ([, name = '']) => name,
+  );
   // An answer that does not fit into the room that was made for it would be a mistake in the module.
   const wanted = new Set(names.filter((name) => name !== 'EMSGSIZE'));
   test.ok(wanted.size >= 6, 'both were understood');
@@ -140,7 +152,8 @@ await t.test('the message tree in the header is the one of the spec', async (tes
     const [request = '', reply = ''] = tree.slice(start, end).split(' *     reply\n');
     const listed = (part: string): string[] =>
       [...part.matchAll(/^ \* {7}(MPU_A_(?!COUNTER_)\w+):/gm)].map((match) => match[1] ?? '');
-    const wanted = (attributes: string[] = []): string[] => attributes.map((attribute) => constant('mpu-a-', attribute));
+    const wanted = (attributes: string[] = []): string[] =>
+      attributes.map((attribute) => constant('mpu-a-', attribute));
     test.same(listed(request), wanted(operation.do.request?.attributes), `request of ${name}`);
     test.same(listed(reply), wanted(operation.do.reply?.attributes), `reply of ${name}`);
   }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Plays scenarios of test/clients in a guest, under nvidia.ko and with mpu.ko. */
+/** Plays scenarios of test/nvidia-clients in a guest, under nvidia.ko and with mpu.ko. */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NvidiaClient } from '#mpu/lib/nvidia-clients.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import type { NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { buildModule } from '../qemu/build.js';
 import { runGuest, type GuestResult } from '../qemu/guest.js';
 import type { Kernel } from '../qemu/kernels.js';
@@ -48,11 +48,14 @@ async function addBase(userland: Userland): Promise<void> {
   await userland.directories('proc', 'sys', 'dev', 'tmp', 'run');
   await userland.addNode();
   await userland.addPrograms('sh', 'cat', 'env', 'insmod', 'mknod', 'mount', 'nsenter', 'rmmod', 'unshare');
-  for (const path of ['dist', 'build/native/Release/mpu.node', 'build/test/clients', 'package.json']) {
+  for (const path of ['dist', 'build/native/Release/mpu.node', 'build/test/nvidia-clients', 'package.json']) {
     await userland.add(join(packageRoot, path), join('/mpu', path));
   }
   for (const name of ['driver', 'examine', 'init']) {
-    await userland.add(join(packageRoot, `build/test/kernel/guest-${name}.js`), `/mpu/build/test/kernel/guest-${name}.js`);
+    await userland.add(
+      join(packageRoot, `build/test/kernel/guest-${name}.js`),
+      `/mpu/build/test/kernel/guest-${name}.js`,
+    );
   }
   await userland.init("#!/usr/bin/node\nimport('/mpu/build/test/kernel/guest-init.js');\n");
   await userland.add(simulatorProgram('gpu-process'), IN_GUEST.gpuProcess);

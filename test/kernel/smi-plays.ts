@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** nvidia-smi in a container of a guest: what is played, and what must come of it. */
 import type { Test } from 'tap';
-import type { NvidiaClient } from '#mpu/lib/nvidia-clients.js';
-import { View } from '../clients/expect.js';
-import type { Regime } from '../clients/harness.js';
-import { leaks } from '../clients/outside.js';
-import type { ClientCommand } from '../clients/scenario.js';
-import { smiChecks, smiCommands } from '../clients/smi.js';
-import { WORLD } from '../clients/world.js';
+import type { NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { View } from '../nvidia-clients/expect.js';
+import type { Regime } from '../nvidia-clients/harness.js';
+import { leaks } from '../nvidia-clients/outside.js';
+import type { ClientCommand } from '../nvidia-clients/scenario.js';
+import { smiChecks, smiCommands } from '../nvidia-clients/smi.js';
+import { WORLD } from '../nvidia-clients/world.js';
 import type { Play } from './guest-plan.js';
 import { IN_GUEST, type GuestPlays } from './play-in-guest.js';
 
@@ -31,7 +31,7 @@ export const smiCommandsInGuest = (clients: readonly NvidiaClient[]): ClientComm
     })),
   );
 
-/** The world of test/clients under a driver of a regime, with these commands in its container A. */
+/** The world of test/nvidia-clients under a driver of a regime, with these commands in its container A. */
 export function smiPlay(regime: Regime, commands: ClientCommand[], name: string = regime): SmiPlay {
   // As the releases of these regimes are built.
   const entry = regime === 'R0' || regime === 'R1' ? 'frontend' : 'unlocked';

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 
 export interface Definition {
   type: 'const' | 'enum' | 'flags';
@@ -52,7 +52,9 @@ export async function readSpec(): Promise<Spec> {
   const program = 'import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)';
   const path = join(packageRoot, 'kernel', 'netlink', 'mpu.yaml');
   const { stdout } = await promisify(execFile)('/usr/bin/python3', ['-c', program, path]);
-  const document = JSON.parse(stdout) as Omit<Spec, 'sets' | 'subsets'> & { 'attribute-sets': (AttributeSet | Subset)[] };
+  const document = JSON.parse(stdout) as Omit<Spec, 'sets' | 'subsets'> & {
+    'attribute-sets': (AttributeSet | Subset)[];
+  };
   const all = document['attribute-sets'];
   return {
     ...document,

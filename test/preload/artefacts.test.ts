@@ -35,12 +35,26 @@ for (const architecture of ARCHITECTURES) {
 
     const dynamic = read('--dynamic');
     t.match(dynamic, /\(SYMTAB\)/, 'has a dynamic section');
-    for (const tag of ['NEEDED', 'TEXTREL', 'INIT', 'INIT_ARRAY', 'FINI', 'FINI_ARRAY', 'PREINIT_ARRAY', 'RPATH', 'RUNPATH']) {
+    for (const tag of [
+      'NEEDED',
+      'TEXTREL',
+      'INIT',
+      'INIT_ARRAY',
+      'FINI',
+      'FINI_ARRAY',
+      'PREINIT_ARRAY',
+      'RPATH',
+      'RUNPATH',
+    ]) {
       t.notMatch(dynamic, new RegExp(`\\(${tag}\\)`), `no ${tag}`);
     }
 
     // No system with it can be had here; glibc 2.31 is the oldest that a test runs.
-    t.same(lines(dynamic, /^ *0x/).filter((line) => !OLD_TAGS.test(line)), [], 'nothing that came after glibc 2.17, e.g. RELR');
+    t.same(
+      lines(dynamic, /^ *0x/).filter((line) => !OLD_TAGS.test(line)),
+      [],
+      'nothing that came after glibc 2.17, e.g. RELR',
+    );
     t.match(header, /OS\/ABI:\s+UNIX - System V/, 'no GNU extension of ELF');
     t.match(read('--version-info'), /No version information found/, 'wants no version of a symbol');
 
@@ -56,7 +70,11 @@ for (const architecture of ARCHITECTURES) {
     t.notMatch(segments, /\bINTERP\b/, 'no interpreter');
 
     const symbols = run('nm', ['--dynamic', '--defined-only', '--format=posix', file]);
-    t.same(lines(symbols.stdout, /./).map((line) => line.split(' ').slice(0, 2)), [['ioctl', 'T']], 'exports ioctl alone');
+    t.same(
+      lines(symbols.stdout, /./).map((line) => line.split(' ').slice(0, 2)),
+      [['ioctl', 'T']],
+      'exports ioctl alone',
+    );
     const undefinedSymbols = run('nm', ['--dynamic', '--undefined-only', '--format=posix', file]);
     t.same(
       lines(undefinedSymbols.stdout, /./).map((line) => line.split(' ').slice(0, 2)),
@@ -76,7 +94,8 @@ for (const architecture of ARCHITECTURES) {
 }
 
 void t.test('x86-64 keeps shadow stacks on, aarch64 branch protection', (t) => {
-  const notes = (architecture: Architecture): string => run('readelf', ['--notes', '--wide', library(architecture)]).stdout;
+  const notes = (architecture: Architecture): string =>
+    run('readelf', ['--notes', '--wide', library(architecture)]).stdout;
   t.match(notes('x86_64'), /SHSTK/, 'x86-64 feature: SHSTK');
   t.match(notes('aarch64'), /BTI.*PAC|PAC.*BTI/, 'AArch64 feature: BTI, PAC');
   t.end();

@@ -48,7 +48,10 @@ export class Container {
   }
 
   /** Runs shell words in the container with additional environment variables; a JSON document a line, and what else is said. */
-  async run(words: string, environment: Record<string, string> = {}): Promise<{ documents: unknown[]; rest: string; code: number }> {
+  async run(
+    words: string,
+    environment: Record<string, string> = {},
+  ): Promise<{ documents: unknown[]; rest: string; code: number }> {
     const variables = Object.entries(environment).map(([name, value]) => `${name}='${value}'`);
     const { output, code } = await this.session.run(
       `${this.session.enter(this.namespace)} env ${variables.join(' ')} ${words}`,

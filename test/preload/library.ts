@@ -2,7 +2,7 @@
 /** Where libmpu.so and the programs that the tests run with it are. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 
 export const ARCHITECTURES = ['x86_64', 'i386', 'aarch64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];

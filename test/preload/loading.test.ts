@@ -33,8 +33,16 @@ void t.test('libraries loaded at run time', (t) => {
   const loader = built('loader');
   const plugin = built('plugin.so');
   t.equal(bindings(loader, ['dlopen', plugin], mpu).get(plugin), mpu, 'dlopen: bound to libmpu.so');
-  t.equal(bindings(loader, ['deepbind', plugin], mpu).get(plugin)?.includes('libc.so'), true, 'RTLD_DEEPBIND: bound to libc (limit)');
-  t.equal(bindings(loader, ['dlmopen', plugin], mpu).get(plugin)?.includes('libc.so'), true, 'dlmopen: bound to libc (limit)');
+  t.equal(
+    bindings(loader, ['deepbind', plugin], mpu).get(plugin)?.includes('libc.so'),
+    true,
+    'RTLD_DEEPBIND: bound to libc (limit)',
+  );
+  t.equal(
+    bindings(loader, ['dlmopen', plugin], mpu).get(plugin)?.includes('libc.so'),
+    true,
+    'dlmopen: bound to libc (limit)',
+  );
   t.end();
 });
 

@@ -2,8 +2,8 @@
 /** Programs of the oldest glibc that is to be had load libmpu.so, and do not notice. */
 import { join } from 'node:path';
 import t from 'tap';
-import { lacking } from '../lib/engines.js';
-import { oldGlibc } from '../lib/old-glibc.js';
+import { lacking } from '../support/engines.js';
+import { oldGlibc } from '../support/old-glibc.js';
 import { type Outcome, library, run } from './library.js';
 
 const foreign = process.arch !== 'x64' && 'NOT TESTED: the programs are for x86-64';
@@ -11,7 +11,10 @@ await t.test('glibc 2.31', { skip: foreign || (await lacking(['dpkg-deb', 'apt-g
   const root = await oldGlibc();
   const libraries = join(root, 'lib/x86_64-linux-gnu');
   const program = (name: string, args: string[], environment: Record<string, string>): Outcome =>
-    run(join(libraries, 'ld-2.31.so'), ['--library-path', libraries, join(root, 'bin', name), ...args], { LC_ALL: 'C', ...environment });
+    run(join(libraries, 'ld-2.31.so'), ['--library-path', libraries, join(root, 'bin', name), ...args], {
+      LC_ALL: 'C',
+      ...environment,
+    });
   const preloaded = { LD_PRELOAD: library('x86_64') };
 
   const maps = program('cat', ['/proc/self/maps'], preloaded);

@@ -2,7 +2,7 @@
 /** What libmpu.so adds to every ioctl of every program, in instructions: counted, so the same on every machine. */
 import { join } from 'node:path';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { run } from './library.js';
 
 /** For ioctls that are none of NVIDIA's; a register compared with two words, and the result passed on. */

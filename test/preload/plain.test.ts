@@ -33,7 +33,14 @@ const flavours: Flavour[] = [
   { name: 'static', program: 'plain-static', architecture: 'x86_64', dynamic: false, modes: ALL },
   { name: 'static-pie', program: 'plain-static-pie', architecture: 'x86_64', dynamic: false, modes: ALL },
   // qemu answers unknown requests before it looks at the descriptor, so stacks has nothing to see there.
-  { name: 'aarch64', program: 'plain-aarch64', architecture: 'aarch64', emulator: qemu(), dynamic: true, modes: ['files', 'forks'] },
+  {
+    name: 'aarch64',
+    program: 'plain-aarch64',
+    architecture: 'aarch64',
+    emulator: qemu(),
+    dynamic: true,
+    modes: ['files', 'forks'],
+  },
 ];
 
 function runPlain(flavour: Flavour, mode: string, preload: string): Outcome {
@@ -49,7 +56,11 @@ for (const flavour of flavours) {
   void t.test(flavour.name, (t) => {
     const preload = library(flavour.architecture);
     const loaded = runPlain(flavour, 'loaded', preload);
-    t.equal(loaded.stdout, flavour.dynamic ? 'loaded\n' : 'not loaded\n', 'the library is in the process, if it can be');
+    t.equal(
+      loaded.stdout,
+      flavour.dynamic ? 'loaded\n' : 'not loaded\n',
+      'the library is in the process, if it can be',
+    );
     t.equal(loaded.stderr, '', 'and the loader has nothing to say about it');
     for (const mode of flavour.modes) {
       const without = runPlain(flavour, mode, '');
@@ -60,9 +71,14 @@ for (const flavour of flavours) {
     if (flavour.modes.includes('stacks')) {
       const { stdout } = runPlain(flavour, 'stacks', preload);
       t.equal(stdout, 'thread with 16 KB: 1\nhandler on another stack: 1\n', 'small stacks suffice');
-      const lines = runPlain(flavour, 'threads', preload).stdout.split('\n').filter((line) => line !== '');
+      const lines = runPlain(flavour, 'threads', preload)
+        .stdout.split('\n')
+        .filter((line) => line !== '');
       t.equal(lines.length, 8, 'all threads end');
-      t.ok(lines.every((line) => line.endsWith(': 0 wrong')), 'each has its own errno');
+      t.ok(
+        lines.every((line) => line.endsWith(': 0 wrong')),
+        'each has its own errno',
+      );
     }
     t.end();
   });

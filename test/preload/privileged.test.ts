@@ -41,7 +41,11 @@ void t.test('AT_SECURE', { skip: cannot }, async (t) => {
   chmodSync(programs.setuid, 0o4755);
 
   /** Lists as an unprivileged user; mounted: whether the default path has the host's PID namespace. */
-  const list = async (program: string, mounted: boolean, environment: Record<string, string>): Promise<List | undefined> => {
+  const list = async (
+    program: string,
+    mounted: boolean,
+    environment: Record<string, string>,
+  ): Promise<List | undefined> => {
     const script = join(directory, 'enter.sh');
     const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
     writeFileSync(

@@ -36,7 +36,11 @@ void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => 
     isUntouched(t, documents.find(isList), 'without it');
     isUntouched(t, (await lists('list', { MPU_DISABLE: '1' }))[0], 'MPU_DISABLE=1');
     for (const value of ['0', '', 'yes', '11']) {
-      isRight(t, (await lists('list', { MPU_DISABLE: value, MPU_DEBUG: value }))[0], `MPU_DISABLE=${value} disables nothing, and MPU_DEBUG=${value} says nothing`);
+      isRight(
+        t,
+        (await lists('list', { MPU_DISABLE: value, MPU_DEBUG: value }))[0],
+        `MPU_DISABLE=${value} disables nothing, and MPU_DEBUG=${value} says nothing`,
+      );
     }
     isRight(t, (await lists('wrapped'))[0], 'a control inside the XFER escape');
     const { documents: wrapped } = await container.run(`${built('rewriting')} wrapped`);
@@ -61,7 +65,10 @@ void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => 
     const memory = await lists('memory');
     isUntouched(t, memory[0], 'no memory left');
     isRight(t, memory[1], 'and right again when there is some');
-    for (const [name, number] of [['openat', 257], ['mmap', 9]] as const) {
+    for (const [name, number] of [
+      ['openat', 257],
+      ['mmap', 9],
+    ] as const) {
       const refused = await lists(`refuse ${number}`);
       isRight(t, refused[0], `right before ${name} is refused`);
       isUntouched(t, refused[1], `${name} refused by a filter`);

@@ -2,7 +2,7 @@
 /** mpu.ko as it is built for a kernel whose ftrace cannot redirect functions, which Debian has none of. */
 import { join } from 'node:path';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { buildInitramfs, buildModule, KCFLAGS } from './build.js';
 import { checkGuest, LIMIT } from './guest-test.js';
 import { kernelOf } from './kernels.js';

@@ -6,8 +6,8 @@ import { rmSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { withLock } from '#mpu/lib/download-cache.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { withLock } from '#mpu/lib/system/download-cache.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import type { Architecture, Kernel } from './kernels.js';
 
 const run = promisify(execFile);
@@ -50,7 +50,11 @@ async function fingerprint(source: ModuleSource, compiler: string): Promise<stri
   for (const [place, path] of Object.entries(source.directories)) {
     const entries = await readdir(join(packageRoot, path), { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    for (const file of files.sort()) hash.update(`${place} ${file}\0`).update(await readFile(file)).update('\0');
+    for (const file of files.sort())
+      hash
+        .update(`${place} ${file}\0`)
+        .update(await readFile(file))
+        .update('\0');
   }
   return hash.digest('hex').slice(0, 16);
 }
@@ -117,7 +121,12 @@ async function make(
 const WARNINGS = ['-Wall', '-Wextra', '-Werror'];
 
 /** Compiles a static program for an architecture. */
-export async function compile(architecture: Architecture, sources: string[], output: string, flags: string[]): Promise<void> {
+export async function compile(
+  architecture: Architecture,
+  sources: string[],
+  output: string,
+  flags: string[],
+): Promise<void> {
   const common = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-static', '-pthread', '-I', moduleSource, ...WARNINGS];
   try {
     await run(`${CROSS_PREFIX[architecture]}gcc`, [...common, ...flags, '-o', output, ...sources]);
@@ -182,11 +191,17 @@ export async function buildInitramfs(
   further: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const directory = await ownDirectory(join(buildRoot, kernel.release));
-  const guest = join(packageRoot, 'test', 'qemu', 'guest');
-  const sources = (await readdir(guest)).filter((name) => name.endsWith('.c')).map((name) => join(guest, name));
-  const shim = ['netlink', 'nsfs', 'resolve', 'socket', 'stat'].map((name) => join(packageRoot, 'preload', `${name}.c`));
+  const guest = join(packageRoot, 'test', 'guest');
+  const sources = await Promise.all(
+    ['init', 'cases'].map(async (part) =>
+      (await readdir(join(guest, part))).filter((name) => name.endsWith('.c')).map((name) => join(guest, part, name)),
+    ),
+  ).then((lists) => lists.flat());
+  const shim = ['netlink', 'nsfs', 'own_fd', 'socket', 'translator'].map((name) =>
+    join(packageRoot, 'preload', `${name}.c`),
+  );
   sources.push(...shim, join(packageRoot, 'client', 'mpu-client.c'));
-  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', guest, '-I', packageRoot];
+  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', join(guest, 'init'), '-I', packageRoot];
   await compile(kernel.architecture, sources, join(directory, 'init'), strict);
 
   // As a reader would have it: one file, the public header, no other help.

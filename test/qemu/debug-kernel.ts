@@ -5,8 +5,8 @@ import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { withLock } from '#mpu/lib/download-cache.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { withLock } from '#mpu/lib/system/download-cache.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { kernelCache, openApt, unpackNewest, type Kernel } from './kernels.js';
 
 const run = promisify(execFile);
@@ -19,7 +19,11 @@ const MAX_OUTPUT = 64 << 20;
 
 async function make(directory: string, ...targets: string[]): Promise<void> {
   const jobs = `-j${availableParallelism()}`;
-  await run('make', ['-s', jobs, ...targets], { cwd: directory, maxBuffer: MAX_OUTPUT, env: { ...process.env, LC_ALL: 'C' } });
+  await run('make', ['-s', jobs, ...targets], {
+    cwd: directory,
+    maxBuffer: MAX_OUTPUT,
+    env: { ...process.env, LC_ALL: 'C' },
+  });
 }
 
 async function configure(tree: string): Promise<void> {

@@ -4,8 +4,8 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { withLock } from '#mpu/lib/download-cache.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { withLock } from '#mpu/lib/system/download-cache.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import type { Architecture, Kernel } from './kernels.js';
 
 /** What a guest's init starts every line with; the kernel writes to the same console. */
@@ -132,7 +132,9 @@ async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): P
       ...['-m', String(memory), '-display', 'none', '-no-reboot', '-nodefaults'],
       // Multiplexed for the sake of ^A b alone, which is a break.
       ...['-chardev', 'stdio,id=console,mux=on,signal=off', '-serial', 'chardev:console'],
-      ...(disk === undefined ? [] : ['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'nvme,serial=disk,drive=disk']),
+      ...(disk === undefined
+        ? []
+        : ['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'nvme,serial=disk,drive=disk']),
       ...['-kernel', kernel.image, '-initrd', initramfs, '-append', parameters],
     ],
     { stdio: ['pipe', 'pipe', 'pipe'] },

@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PrivateApt } from '#mpu/lib/apt-download.js';
-import { debianMirrors, readSystemSources, type AptSource } from '#mpu/lib/apt-sources.js';
-import { publish, withLock, withScratch } from '#mpu/lib/download-cache.js';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
+import { debianMirrors, readSystemSources, type AptSource } from '#mpu/lib/nvidia-clients/apt-sources.js';
+import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 
 const run = promisify(execFile);
 
@@ -141,7 +141,13 @@ async function adaptTools(directory: string, libraries: string): Promise<void> {
 /** The libraries that the Kbuild tools of newer Debian releases link with. */
 async function fetchToolLibraries(scratch: string): Promise<string> {
   const place = join(root, 'libraries');
-  if (await readdir(place).then(() => true, () => false)) return place;
+  if (
+    await readdir(place).then(
+      () => true,
+      () => false,
+    )
+  )
+    return place;
   const unpacked = join(scratch, 'libraries');
   const apt = await openApt(TRIXIE, 'x86_64');
   await unpackNewest(apt, ['libc6', 'libelf1t64', 'zlib1g', 'libzstd1', 'libssl3t64'], unpacked);
@@ -223,7 +229,11 @@ export async function kernelOf(series: Series, architecture: Architecture = 'x86
 export async function checkpatch(): Promise<string> {
   const place = join(root, 'checkpatch');
   const script = join(place, 'checkpatch.pl');
-  const present = (): Promise<boolean> => readdir(place).then(() => true, () => false);
+  const present = (): Promise<boolean> =>
+    readdir(place).then(
+      () => true,
+      () => false,
+    );
   if (await present()) return script;
   await withLock(join(root, 'lock'), async () => {
     if (await present()) return;

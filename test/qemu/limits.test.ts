@@ -4,10 +4,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { check, checkout, run } from '../lib/mpu.js';
+import { check, checkout, run } from '../support/mpu.js';
 import { outsideLimits } from './limits.js';
 
-const good = [['to_ns_950/echo_950', 1.7], ['to_ns_950_middle/echo_950', 3], ['two_callers/one_caller', 1.6]] as const;
+const good = [
+  ['to_ns_950/echo_950', 1.7],
+  ['to_ns_950_middle/echo_950', 3],
+  ['two_callers/one_caller', 1.6],
+] as const;
 
 await t.test('figures of a guest', (t) => {
   t.same(outsideLimits(new Map(good)), []);
@@ -28,10 +32,16 @@ await t.test('the namespace file, natively', async (t) => {
   t.teardown(() => rm(scratch, { recursive: true, force: true }));
   const program = join(scratch, 'nsfs-cost');
   const source = join(checkout, 'bench', 'nsfs-cost.c');
-  for (const [limit, status] of [['1e6', [0, 3]], ['1e-6', [1, 3]]] as const) {
+  for (const [limit, status] of [
+    ['1e6', [0, 3]],
+    ['1e-6', [1, 3]],
+  ] as const) {
     await check('cc', ['-Wall', '-Wextra', '-Werror', `-DMOST_US=${limit}`, '-o', program, source]);
     const ended = await run(program, []);
-    t.ok((status as readonly (number | null)[]).includes(ended.status), `at most ${limit} us: status ${String(ended.status)}`);
+    t.ok(
+      (status as readonly (number | null)[]).includes(ended.status),
+      `at most ${limit} us: status ${String(ended.status)}`,
+    );
     // 3: a kernel older than 6.11 does not translate.
     if (ended.status !== 3) t.match(ended.stdout, /^nsfs \d+\.\d{3} us a PID\n$/);
     t.equal(ended.stderr === '', ended.status === 0, 'a failure says why');

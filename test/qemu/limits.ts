@@ -13,6 +13,8 @@ export function outsideLimits(figures: ReadonlyMap<string, number>): string[] {
   return Object.entries(LIMITS).flatMap(([name, { most = Infinity, least = -Infinity }]) => {
     const value = figures.get(name) ?? NaN;
     if (value <= most && value >= least) return [];
-    return [`${name} is ${value.toFixed(2)}; ${most === Infinity ? `at least ${least}` : `at most ${most}`} was wanted`];
+    return [
+      `${name} is ${value.toFixed(2)}; ${most === Infinity ? `at least ${least}` : `at most ${most}`} was wanted`,
+    ];
   });
 }

@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 import { buildModule } from './build.js';
 import { checkpatch, kernelOf } from './kernels.js';
 

@@ -6,7 +6,7 @@ import { buildModule, type ModuleSource } from './build.js';
 import { report, reportGuest } from './report.js';
 import { runGuest, type GuestOptions, type GuestResult } from './guest.js';
 
-const PLANTED: ModuleSource = { name: 'planted', directories: { '.': 'test/kernel/planted' } };
+const PLANTED: ModuleSource = { name: 'planted', directories: { '.': 'test/guest/modules/planted' } };
 
 /** What each mistake is to be answered with. */
 const MISTAKES: Record<string, RegExp> = {
@@ -42,6 +42,9 @@ for (const [mistake, finding] of Object.entries(MISTAKES)) {
   const { console } = await guest({ mode: 'planted', argument: mistake });
   report(finding.test(console), `a planted mistake is found: ${mistake}`);
 }
-for (const [mode, argument] of [['test', ''], ['intercept', ROUNDS]] as const) {
+for (const [mode, argument] of [
+  ['test', ''],
+  ['intercept', ROUNDS],
+] as const) {
   reportGuest(mode, mode, kernel, await guest({ mode, argument }), FURTHER[mode]);
 }

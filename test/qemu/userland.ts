@@ -2,8 +2,8 @@
 /** The files of a guest that runs node and other programs of this system. */
 import { chmod, cp, mkdir, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { packageRoot } from '#mpu/lib/package-root.js';
-import { check } from '../lib/mpu.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import { check } from '../support/mpu.js';
 
 /** A directory that becomes the root of a guest. */
 export class Userland {

@@ -58,12 +58,7 @@ export function expectedSamples(
 }
 
 /** Accounting PIDs: dead processes first (as long as they are told at all), then the live ones. */
-export function expectedAccounting(
-  regime: Regime,
-  dead: GpuProcess[],
-  live: GpuProcess[],
-  caller: string,
-): number[] {
+export function expectedAccounting(regime: Regime, dead: GpuProcess[], live: GpuProcess[], caller: string): number[] {
   const liveNumbers = live.map((process) =>
     regime === 'R3a' ? visibleNumber(regime, process, caller) : process.global,
   );

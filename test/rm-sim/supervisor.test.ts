@@ -24,11 +24,7 @@ for (const { name, skip } of probes) {
   await t.test(`errors and files, seen by ${name}`, { skip }, async (t) => {
     const session = await Session.start(['--regime', 'R1']);
     const process = await session.gpuProcess('--memory 70 --encoder 1');
-    t.match(
-      await session.probe('codes', undefined, name),
-      CODES,
-      'RM statuses and errno values',
-    );
+    t.match(await session.probe('codes', undefined, name), CODES, 'RM statuses and errno values');
     t.match(
       await session.probe('stat </dev/zero', undefined, name),
       {
@@ -142,7 +138,10 @@ await t.test('a thread that has ended leaves its number behind', async (t) => {
 await t.test('version files', async (t) => {
   const session = await Session.start(['--driver', '550.163.01']);
   t.equal((await session.run('cat /sys/module/nvidia/version')).output, '550.163.01\n');
-  t.match((await session.run('cat /proc/driver/nvidia/version')).output, /Kernel Module for x86_64 {2}550\.163\.01 {2}Rel/);
+  t.match(
+    (await session.run('cat /proc/driver/nvidia/version')).output,
+    /Kernel Module for x86_64 {2}550\.163\.01 {2}Rel/,
+  );
   t.equal((await session.run('test -r /sys/module/nvidia/version')).code, 0);
   await session.stop();
   const without = await Session.start(['--no-version-file']);
@@ -177,15 +176,19 @@ await t.test('an unprivileged user', { skip: cannotUnshare }, (t) => {
   t.equal(result.status, 0, result.stderr);
   const lines = result.stdout.split('\n');
   t.match(JSON.parse(lines[0] ?? ''), { status: 0, count: 1 });
-  t.match(JSON.parse(lines[1] ?? ''), { status: 0x1b }, 'others\' error reports are for administrators');
+  t.match(JSON.parse(lines[1] ?? ''), { status: 0x1b }, "others' error reports are for administrators");
   t.end();
 });
 
 await t.test('rm-sim in a PID namespace of its own', { skip: cannotUnshare }, (t) => {
   const inside = (...options: string[]) =>
-    spawnSync('unshare', ['--pid', '--fork', '--kill-child', ...options, program('rm-sim'), '--', program('probe'), 'rcerr'], {
-      encoding: 'utf8',
-    });
+    spawnSync(
+      'unshare',
+      ['--pid', '--fork', '--kill-child', ...options, program('rm-sim'), '--', program('probe'), 'rcerr'],
+      {
+        encoding: 'utf8',
+      },
+    );
   t.match(JSON.parse(inside('--mount-proc').stdout), { status: 0, pid: 2 }, 'is the initial one for the driver');
   t.match(inside().stderr, /mount it, e\.g\. with unshare --mount-proc/, 'needs its own /proc');
   t.end();

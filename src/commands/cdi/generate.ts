@@ -36,7 +36,9 @@ export const registerGenerate: RegisterCommand = (program, run) => {
       const devices = deviceNames(spec);
       const problem = problemWithPidns();
       if (problem !== undefined) {
-        run.output.note(`${problem}: containers will need mpu.ko (sudo mpu cdi install prepares it on Linux 6.11 and later)`);
+        run.output.note(
+          `${problem}: containers will need mpu.ko (sudo mpu cdi install prepares it on Linux 6.11 and later)`,
+        );
       }
       if (flags.output === undefined) {
         run.output.result(specText(spec), { devices, spec });
@@ -44,6 +46,11 @@ export const registerGenerate: RegisterCommand = (program, run) => {
       }
       const path = resolve(flags.output);
       const outcome = (await writeAside(path, specText(spec))) ? 'written' : 'unchanged';
-      run.output.result(`${path}\n  ${outcome}\n  devices: ${devices.join(', ')}`, { outcome, output: path, devices, spec });
+      run.output.result(`${path}\n  ${outcome}\n  devices: ${devices.join(', ')}`, {
+        outcome,
+        output: path,
+        devices,
+        spec,
+      });
     });
 };

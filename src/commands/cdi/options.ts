@@ -19,14 +19,18 @@ something; 4 permission denied.
 /** Adds --directory. */
 export function addDirectoryOption(command: Command): Command {
   return command.addOption(
-    new Option('--directory <dir>', `where the library is put for containers (default: ${HOST_DIRECTORY})`).env('MPU_DIRECTORY'),
+    new Option('--directory <dir>', `where the library is put for containers (default: ${HOST_DIRECTORY})`).env(
+      'MPU_DIRECTORY',
+    ),
   );
 }
 
 /** Adds --directory and --library-dir. */
 export function addCdiOptions(command: Command): Command {
   return addDirectoryOption(command).addOption(
-    new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env('MPU_LIBRARY_DIR'),
+    new Option('--library-dir <dir>', 'take DIR/ARCHITECTURE/libmpu.so instead of the built-in ones').env(
+      'MPU_LIBRARY_DIR',
+    ),
   );
 }
 

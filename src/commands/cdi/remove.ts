@@ -19,6 +19,11 @@ export const registerRemove: RegisterCommand = (program, run) => {
     .action(async () => {
       const result = await removeCdi();
       for (const path of result.used) run.output.note(`${path} stays: a running container has it mounted`);
-      run.output.result(result.removed.length > 0 ? `removed:\n${result.removed.map((path) => `  ${path}`).join('\n')}` : 'nothing to remove', result);
+      run.output.result(
+        result.removed.length > 0
+          ? `removed:\n${result.removed.map((path) => `  ${path}`).join('\n')}`
+          : 'nothing to remove',
+        result,
+      );
     });
 };

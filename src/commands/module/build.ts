@@ -4,7 +4,15 @@ import { Option } from 'commander';
 import { resolve } from 'node:path';
 import { buildModule, placeFile } from '../../lib/module/build.js';
 import type { RegisterCommand } from '../command.js';
-import { addBuildOptions, addHostOptions, buildOptionsOf, EXIT_CODES, hostOf, type BuildFlags, type HostFlags } from './options.js';
+import {
+  addBuildOptions,
+  addHostOptions,
+  buildOptionsOf,
+  EXIT_CODES,
+  hostOf,
+  type BuildFlags,
+  type HostFlags,
+} from './options.js';
 
 interface Flags extends HostFlags, BuildFlags {
   output?: string;
@@ -34,6 +42,9 @@ export const registerBuild: RegisterCommand = (program, run) => {
       const path = flags.output === undefined ? built.path : resolve(flags.output);
       if (path !== built.path) await placeFile(built.path, path);
       const signed = built.signed ? ', signed' : '';
-      run.output.result(`${run.output.style('bold', path)}\n  mpu ${built.version ?? ''} for kernel ${host.kernel}${signed}`, { ...built, path });
+      run.output.result(
+        `${run.output.style('bold', path)}\n  mpu ${built.version ?? ''} for kernel ${host.kernel}${signed}`,
+        { ...built, path },
+      );
     });
 };

@@ -2,9 +2,17 @@
 /** `mpu module install`: make mpu.ko part of the system. */
 import { Option } from 'commander';
 import { installModule, type InstallResult } from '../../lib/module/install.js';
-import type { Output } from '../../lib/output.js';
+import type { Output } from '../../lib/terminal/output.js';
 import type { RegisterCommand } from '../command.js';
-import { addBuildOptions, addHostOptions, buildOptionsOf, EXIT_CODES, hostOf, type BuildFlags, type HostFlags } from './options.js';
+import {
+  addBuildOptions,
+  addHostOptions,
+  buildOptionsOf,
+  EXIT_CODES,
+  hostOf,
+  type BuildFlags,
+  type HostFlags,
+} from './options.js';
 
 interface Flags extends HostFlags, BuildFlags {
   dkms: boolean;
@@ -31,7 +39,10 @@ Examples:
 ${EXIT_CODES}`;
 
 function describe(result: InstallResult, output: Output): string {
-  const later = result.method === 'dkms' ? 'DKMS builds it again at kernel updates' : 'kernel updates need it again: mpu module install --kernel VERSION';
+  const later =
+    result.method === 'dkms'
+      ? 'DKMS builds it again at kernel updates'
+      : 'kernel updates need it again: mpu module install --kernel VERSION';
   return [
     output.style('bold', result.path),
     `  mpu ${result.version} for kernel ${result.kernel}${result.signed ? ', signed' : ''}`,
@@ -48,11 +59,15 @@ export const registerInstall: RegisterCommand = (program, run) => {
     .summary('make it part of the system')
     .description(DESCRIPTION)
     .addOption(new Option('--no-dkms', 'do not use DKMS even when it is there').env('MPU_NO_DKMS'))
-    .addOption(new Option('--intercept', 'rewrite the driver\'s answers in the kernel').env('MPU_INTERCEPT'))
+    .addOption(new Option('--intercept', "rewrite the driver's answers in the kernel").env('MPU_INTERCEPT'))
     .addOption(new Option('--no-intercept', 'do so no longer').env('MPU_NO_INTERCEPT'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {
-      const result = await installModule(await hostOf(flags), { ...buildOptionsOf(flags, run), dkms: flags.dkms, ...(flags.intercept === undefined ? {} : { intercept: flags.intercept }) });
+      const result = await installModule(await hostOf(flags), {
+        ...buildOptionsOf(flags, run),
+        dkms: flags.dkms,
+        ...(flags.intercept === undefined ? {} : { intercept: flags.intercept }),
+      });
       run.output.result(describe(result, run.output), result);
     });
 };

@@ -31,7 +31,7 @@ const STATES: Record<InterceptResult['intercept'], string> = {
 /** Registers `mpu module intercept`. */
 export const registerIntercept: RegisterCommand = (program, run) => {
   addHostOptions(program.command('intercept'))
-    .summary('rewrite the driver\'s answers in the kernel')
+    .summary("rewrite the driver's answers in the kernel")
     .description(DESCRIPTION)
     .addArgument(new Argument('[verb]', 'what to do').choices(['on', 'off', 'status']).default('status'))
     .addHelpText('after', EXAMPLES)

@@ -3,7 +3,15 @@
 import { Option } from 'commander';
 import { loadModule, type LoadResult } from '../../lib/module/load.js';
 import type { RegisterCommand } from '../command.js';
-import { addBuildOptions, addHostOptions, buildOptionsOf, EXIT_CODES, hostOf, type BuildFlags, type HostFlags } from './options.js';
+import {
+  addBuildOptions,
+  addHostOptions,
+  buildOptionsOf,
+  EXIT_CODES,
+  hostOf,
+  type BuildFlags,
+  type HostFlags,
+} from './options.js';
 
 const DESCRIPTION = `Load mpu.ko into the running kernel, until the next boot.
 
@@ -34,7 +42,10 @@ export const registerLoad: RegisterCommand = (program, run) => {
     .addOption(new Option('--temporary', 'only until the next boot: what it does anyway').env('MPU_TEMPORARY'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: HostFlags & BuildFlags & { intercept?: boolean }) => {
-      const result = await loadModule(await hostOf(flags), { ...buildOptionsOf(flags, run), intercept: flags.intercept === true });
+      const result = await loadModule(await hostOf(flags), {
+        ...buildOptionsOf(flags, run),
+        intercept: flags.intercept === true,
+      });
       run.output.result(`mpu.ko ${result.module.version} ${HEADLINES[result.outcome]}`, result);
     });
 };

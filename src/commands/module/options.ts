@@ -3,7 +3,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { BuildOptions } from '../../lib/module/build.js';
-import { Host, type HostOptions } from '../../lib/module/host.js';
+import { Host, type HostOptions } from '../../lib/system/host.js';
 import { signingKey } from '../../lib/module/sign.js';
 import type { Run } from '../command.js';
 
@@ -29,7 +29,9 @@ lacks something; 4 permission denied, or refused by Secure Boot or lockdown.
 /** Adds --root and --kernel. */
 export function addHostOptions(command: Command): Command {
   return command
-    .addOption(new Option('--root <dir>', 'root directory of the system, e.g. of the host in a container').env('MPU_ROOT'))
+    .addOption(
+      new Option('--root <dir>', 'root directory of the system, e.g. of the host in a container').env('MPU_ROOT'),
+    )
     .addOption(new Option('--kernel <version>', 'release of the kernel (default: the running one)').env('MPU_KERNEL'));
 }
 

@@ -6,7 +6,15 @@ import { buildModule, cachedModule } from '../../lib/module/build.js';
 import { readModuleFile } from '../../lib/module/module-file.js';
 import { signingKey, signModule } from '../../lib/module/sign.js';
 import type { RegisterCommand } from '../command.js';
-import { addHostOptions, addKeyOptions, buildOptionsOf, EXIT_CODES, hostOf, type BuildFlags, type HostFlags } from './options.js';
+import {
+  addHostOptions,
+  addKeyOptions,
+  buildOptionsOf,
+  EXIT_CODES,
+  hostOf,
+  type BuildFlags,
+  type HostFlags,
+} from './options.js';
 
 const DESCRIPTION = `Sign mpu.ko with the kernel's sign-file, for Secure Boot.
 
@@ -49,6 +57,10 @@ export const registerSign: RegisterCommand = (program, run) => {
         path = resolve(file);
         await signModule(host, path, key);
       }
-      run.output.result(`${run.output.style('bold', path)}\n  signed with ${key.key}`, { ...(await readModuleFile(path)), key: key.key, certificate: key.certificate });
+      run.output.result(`${run.output.style('bold', path)}\n  signed with ${key.key}`, {
+        ...(await readModuleFile(path)),
+        key: key.key,
+        certificate: key.certificate,
+      });
     });
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu module status`: what is built, installed and loaded, and what stands in the way. */
-import type { LoadedModule } from '../../lib/module/loaded.js';
+import type { LoadedModule } from '../../lib/module/loaded-module.js';
 import { moduleStatus, type ModuleStatus } from '../../lib/module/status.js';
 import type { Restrictions } from '../../lib/module/restrictions.js';
 import type { RegisterCommand } from '../command.js';
@@ -12,7 +12,8 @@ Needs no privilege and changes nothing.`;
 
 function describeLoaded(loaded: LoadedModule): string {
   if (loaded.owner === 'none') return 'no';
-  if (loaded.owner === 'foreign') return 'a module of another project with the name mpu: rmmod mpu before loading this one';
+  if (loaded.owner === 'foreign')
+    return 'a module of another project with the name mpu: rmmod mpu before loading this one';
   const { answer } = loaded;
   const version = loaded.version ?? '';
   if (answer === undefined) return `${version} (not asked: the native addon is not built)`;
@@ -30,8 +31,13 @@ function describeRestrictions({ secureBoot, lockdown, signaturesEnforced, module
 }
 
 function describe(status: ModuleStatus): string {
-  const installed = status.installed.map(({ path, version, ours, signed }) => `${path} (${ours ? `${version ?? ''}${signed ? ', signed' : ''}` : 'another project'})`);
-  const dkms = status.dkms?.map(({ version, kernel, state }) => `${version}${kernel === undefined ? '' : ` for ${kernel}`}: ${state}`);
+  const installed = status.installed.map(
+    ({ path, version, ours, signed }) =>
+      `${path} (${ours ? `${version ?? ''}${signed ? ', signed' : ''}` : 'another project'})`,
+  );
+  const dkms = status.dkms?.map(
+    ({ version, kernel, state }) => `${version}${kernel === undefined ? '' : ` for ${kernel}`}: ${state}`,
+  );
   return [
     `kernel:      ${status.kernel}${status.kernel === status.running ? '' : ` (running: ${status.running})`}`,
     `loaded:      ${describeLoaded(status.loaded)}`,

@@ -27,6 +27,9 @@ export const registerUninstall: RegisterCommand = (program, run) => {
     .action(async (flags: HostFlags) => {
       const result = await uninstallModule(await hostOf(flags), { onlyKernel: flags.kernel !== undefined });
       const lines = result.removed.map((entry) => `  ${entry}`);
-      run.output.result(result.removed.length === 0 ? 'mpu.ko is not installed: nothing to do' : ['removed:', ...lines].join('\n'), result);
+      run.output.result(
+        result.removed.length === 0 ? 'mpu.ko is not installed: nothing to do' : ['removed:', ...lines].join('\n'),
+        result,
+      );
     });
 };

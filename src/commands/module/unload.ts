@@ -22,6 +22,9 @@ export const registerUnload: RegisterCommand = (program, run) => {
     .addHelpText('after', EXAMPLES)
     .action(async (flags: HostFlags) => {
       const result = await unloadModule(await hostOf(flags));
-      run.output.result(result.outcome === 'unloaded' ? 'mpu.ko is unloaded' : 'mpu.ko is not loaded: nothing to do', result);
+      run.output.result(
+        result.outcome === 'unloaded' ? 'mpu.ko is unloaded' : 'mpu.ko is not loaded: nothing to do',
+        result,
+      );
     });
 };

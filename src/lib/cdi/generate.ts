@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Writing the CDI spec of mpu's devices, with the files it names. */
 import { resolve } from 'node:path';
-import { pidnsState } from '../pidns-file.js';
+import { pidnsState } from '../containers/pidns-file.js';
 import { HOST_DIRECTORY, placeHostFiles } from './host-files.js';
 import { PIDNS, specFor, type Spec } from './spec.js';
 

@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, MpuError, ExitCode, errnoName } from '../errors.js';
-import { packLayer, type LayerEntry } from '../layer.js';
-import { loadLibraries, platformEntries, type Architecture } from '../payload.js';
-import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../preload-file.js';
+import { packLayer, type LayerEntry } from '../oci/pack-layer.js';
+import { loadLibraries, platformEntries, type Architecture } from '../payload/libraries.js';
+import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
 
 /** Where they lie unless another directory is named. Not in /run: that is often mounted noexec. */
 export const HOST_DIRECTORY = '/var/lib/mpu';
@@ -74,7 +74,10 @@ async function holds(root: string, entries: readonly LayerEntry[]): Promise<bool
  */
 export async function placeHostFiles(directory: string, libraryDirectory: string | undefined): Promise<HostFiles> {
   const entries = await entriesFor(libraryDirectory);
-  const digest = createHash('sha256').update(await packLayer(entries, 0)).digest('hex').slice(0, 12);
+  const digest = createHash('sha256')
+    .update(await packLayer(entries, 0))
+    .digest('hex')
+    .slice(0, 12);
   const place = join(directory, `${PREFIX}${digest}`);
   const files = { libraries: join(place, LIBRARY_ROOT), preload: join(place, PRELOAD_FILE) };
   if (await holds(place, entries)) return files;
@@ -107,7 +110,8 @@ async function mountedVersions(): Promise<Set<string>> {
   const mounted = new Set<string>();
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
-    for (const [, name = ''] of mounts.matchAll(new RegExp(`^\\d+ \\d+ \\S+ \\S*/(${PREFIX}[0-9a-f]{12})/\\S+ `, 'gm'))) mounted.add(name);
+    for (const [, name = ''] of mounts.matchAll(new RegExp(`^\\d+ \\d+ \\S+ \\S*/(${PREFIX}[0-9a-f]{12})/\\S+ `, 'gm')))
+      mounted.add(name);
   }
   return mounted;
 }

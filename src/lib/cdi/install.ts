@@ -4,10 +4,10 @@ import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError, fileError, throwIfInterrupted } from '../errors.js';
 import { isJsonObject } from '../oci/descriptor.js';
-import { readIfPresent } from '../module/host.js';
-import { lastLines, runProgram } from '../module/program.js';
-import { undoOnFailure } from '../module/undo.js';
-import { packageRoot } from '../package-root.js';
+import { readIfPresent } from '../system/host.js';
+import { lastLines, runProgram } from '../system/program.js';
+import { undoOnFailure } from '../system/rollback.js';
+import { packageRoot } from '../package/root.js';
 import { writeAside } from '../write-aside.js';
 import { HOST_DIRECTORY, removeHostFiles } from './host-files.js';
 import { KIND, PIDNS } from './spec.js';
@@ -42,13 +42,18 @@ export interface RemoveResult {
   used: string[];
 }
 
-const isThere = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Whether systemd manages this system (sd_booted(3)). */
 const hasSystemd = (): Promise<boolean> => isThere('/run/systemd/system');
 
 /** An argument of ExecStart= (systemd.service(5), "Command lines"). */
-const quote = (argument: string): string => `"${argument.replace(/[\\"]/g, '\\$&').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
+const quote = (argument: string): string =>
+  `"${argument.replace(/[\\"]/g, '\\$&').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
 
 /** A unit for this installation of mpu. */
 async function unitText(name: string): Promise<string> {
@@ -69,7 +74,11 @@ async function systemctl(...args: string[]): Promise<void> {
 async function disabledUnits(): Promise<string[]> {
   const disabled: string[] = [];
   for (const unit of UNITS) {
-    const { status } = await runProgram('systemctl', ['is-enabled', '--quiet', unit], 'cannot look at the systemd units');
+    const { status } = await runProgram(
+      'systemctl',
+      ['is-enabled', '--quiet', unit],
+      'cannot look at the systemd units',
+    );
     if (status !== 0) disabled.push(unit);
   }
   return disabled;

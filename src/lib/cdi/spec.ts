@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The CDI specification file (tags.cncf.io/container-device-interface, SPEC.md) for mpu's devices. */
-import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../preload-file.js';
+import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
 import type { HostFiles } from './host-files.js';
 
 /** Vendor and class of the devices. */

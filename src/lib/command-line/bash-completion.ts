@@ -17,7 +17,9 @@ function completeValue(value: ValueSpec): string {
 }
 
 function valuePattern(command: CommandSpec, { long, short }: FlagSpec): string {
-  return [long, ...(short === undefined ? [] : [short])].map((flag) => quote(`${command.path.join(' ')} ${flag}`)).join(' | ');
+  return [long, ...(short === undefined ? [] : [short])]
+    .map((flag) => quote(`${command.path.join(' ')} ${flag}`))
+    .join(' | ');
 }
 
 function wordsOf(command: CommandSpec, globals: readonly FlagSpec[]): string {
@@ -36,7 +38,9 @@ export function bashCompletion(root: CommandSpec): string {
       flag.value === undefined ? [] : [`    ${valuePattern(command, flag)}) ${completeValue(flag.value)} ;;`],
     ),
   );
-  const words = commands.map((command) => `      ${quote(command.path.join(' '))}) words=${quote(wordsOf(command, root.flags))} ;;`);
+  const words = commands.map(
+    (command) => `      ${quote(command.path.join(' '))}) words=${quote(wordsOf(command, root.flags))} ;;`,
+  );
   return `# bash completion for ${name}
 _${name}() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} command=${name} words='' i

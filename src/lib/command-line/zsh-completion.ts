@@ -19,7 +19,8 @@ function action(value: ValueSpec): string {
 }
 
 function flagArguments({ long, short, description, value }: FlagSpec): string {
-  const message = value === undefined ? '' : `:${escape(value.placeholder.replaceAll(/[<>[\]]/g, ''))}:${action(value)}`;
+  const message =
+    value === undefined ? '' : `:${escape(value.placeholder.replaceAll(/[<>[\]]/g, ''))}:${action(value)}`;
   const text = `[${escape(description)}]${message}`;
   if (short === undefined) return quote(`${long}${text}`);
   return `${quote(`(${short} ${long})`)}{${short},${long}}${quote(text)}`;

@@ -54,7 +54,10 @@ function groupProcesses(processes: readonly Process[]): Group[] {
  * The first process: PID 1 of the outermost namespace, or where that is shared with the host the oldest one that something
  * outside has started; numbers do not tell which that is, for they begin anew after the largest.
  */
-export function firstProcess(processes: readonly Process[], startOf: (pid: number) => number = startTime): Process | undefined {
+export function firstProcess(
+  processes: readonly Process[],
+  startOf: (pid: number) => number = startTime,
+): Process | undefined {
   const level = Math.min(...processes.map(({ numbers }) => numbers.length));
   const outer = processes.filter(({ numbers }) => numbers.length === level);
   const first = outer.find(({ numbers }) => level > 1 && numbers.at(-1) === 1);
@@ -87,7 +90,9 @@ export async function findContainers(): Promise<Container[]> {
     const names: ContainerNames = namesByParent(first.parent, identity) ?? identity ?? { runtime: 'unknown' };
     return isSandbox(names) ? [] : [{ key, first, processes, names }];
   });
-  const unnamed = found.filter(({ names }) => ['docker', 'cri'].includes(names.runtime) && names.name === undefined && names.pod === undefined);
+  const unnamed = found.filter(
+    ({ names }) => ['docker', 'cri'].includes(names.runtime) && names.name === undefined && names.pod === undefined,
+  );
   const docker = await dockerNames(unnamed.flatMap(({ names }) => names.id ?? []));
   return found.map(({ key, first, processes, names: { runtime, id = key, ...rest } }) => {
     const said = docker.get(id);
@@ -115,7 +120,12 @@ function selectorError(selector: string, code: string, why: string, next: string
 
 function ambiguous(selector: string, candidates: readonly Container[]): MpuError {
   const list = candidates.map(({ label, init }) => `${label} (PID ${init})`).join(', ');
-  return selectorError(selector, 'ambiguous-container', `it may be any of ${list}`, 'give the full name or id, or the PID of another process in it');
+  return selectorError(
+    selector,
+    'ambiguous-container',
+    `it may be any of ${list}`,
+    'give the full name or id, or the PID of another process in it',
+  );
 }
 
 /**
@@ -126,12 +136,19 @@ function ambiguous(selector: string, candidates: readonly Container[]): MpuError
 export function selectContainers(containers: readonly Container[], selector: string): Container[] {
   const named = containers.filter((container) => matches(container, selector));
   const byPid = /^\d+$/.test(selector) ? containersByPid(containers).get(Number(selector)) : undefined;
-  if (byPid !== undefined && named.some((container) => container !== byPid)) throw ambiguous(selector, [...new Set([...named, byPid])]);
+  if (byPid !== undefined && named.some((container) => container !== byPid))
+    throw ambiguous(selector, [...new Set([...named, byPid])]);
   if (named.length > 0) return named;
   if (byPid !== undefined) return [byPid];
   const known = containers.map(({ label }) => label).sort();
-  const why = known.length === 0 ? 'no container runs here' : `no running container has that name, id or process; there are: ${known.join(', ')}`;
-  const next = process.getuid?.() === 0 ? 'mpu ps --json shows the containers with GPU processes' : 'run it with sudo, which sees the names of all containers';
+  const why =
+    known.length === 0
+      ? 'no container runs here'
+      : `no running container has that name, id or process; there are: ${known.join(', ')}`;
+  const next =
+    process.getuid?.() === 0
+      ? 'mpu ps --json shows the containers with GPU processes'
+      : 'run it with sudo, which sees the names of all containers';
   throw selectorError(selector, 'no-such-container', why, next);
 }
 

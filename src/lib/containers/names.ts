@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What people call a container: its name, or pod and namespace. */
 import { basename } from 'node:path';
-import { findProgram } from '../module/program.js';
+import { findProgram } from '../system/program.js';
 import { isJsonObject } from '../oci/descriptor.js';
-import { readRegularFile } from '../regular-file.js';
-import { runProcess } from '../run-process.js';
+import { readRegularFile } from '../system/regular-file.js';
+import { runProcess } from '../system/run-process.js';
 import type { CgroupIdentity, Runtime } from './cgroup.js';
 import { argumentsOf } from './processes.js';
 
@@ -36,11 +36,13 @@ const valueOf = (args: readonly string[], flag: string): string | undefined => {
 
 /** Annotations by containerd's CRI plugin, by CRI-O, and of nerdctl. */
 function namesByAnnotations(annotations: Record<string, unknown>): Pick<ContainerNames, 'name' | 'pod'> {
-  const text = (...keys: string[]): string | undefined => keys.map((key) => annotations[key]).find((value) => typeof value === 'string');
+  const text = (...keys: string[]): string | undefined =>
+    keys.map((key) => annotations[key]).find((value) => typeof value === 'string');
   const namespace = text('io.kubernetes.cri.sandbox-namespace', 'io.kubernetes.pod.namespace');
   const pod = text('io.kubernetes.cri.sandbox-name', 'io.kubernetes.pod.name');
   const container = text('io.kubernetes.cri.container-name', 'io.kubernetes.container.name');
-  if (namespace !== undefined && pod !== undefined) return { pod: { namespace, name: pod, container: container ?? '' } };
+  if (namespace !== undefined && pod !== undefined)
+    return { pod: { namespace, name: pod, container: container ?? '' } };
   const name = text('nerdctl/name');
   return name === undefined ? {} : { name };
 }
@@ -81,7 +83,11 @@ export function namesByParent(parent: number, identity: CgroupIdentity | undefin
     if (id === undefined) return undefined;
     const isDocker = valueOf(args, '-namespace') === 'moby';
     // One shim serves all containers of a pod and stands in the bundle of the first.
-    return { runtime: isDocker ? 'docker' : 'containerd', id, ...namesByAnnotations(annotationsOf(`/proc/${parent}/cwd/../${id}`)) };
+    return {
+      runtime: isDocker ? 'docker' : 'containerd',
+      id,
+      ...namesByAnnotations(annotationsOf(`/proc/${parent}/cwd/../${id}`)),
+    };
   }
   return undefined;
 }
@@ -91,7 +97,9 @@ export async function dockerNames(ids: readonly string[]): Promise<Map<string, s
   const names = new Map<string, string>();
   if (ids.length === 0 || (await findProgram('docker')) === undefined) return names;
   const args = ['container', 'inspect', '--format', '{{.Id}} {{.Name}}', ...ids];
-  const result = await runProcess('docker', args, { signal: AbortSignal.timeout(DAEMON_LIMIT_MS) }).catch(() => undefined);
+  const result = await runProcess('docker', args, { signal: AbortSignal.timeout(DAEMON_LIMIT_MS) }).catch(
+    () => undefined,
+  );
   for (const line of result?.stdout.toString().split('\n') ?? []) {
     const [id = '', name = ''] = line.split(' ');
     if (name !== '') names.set(id, name.replace(/^\//, ''));

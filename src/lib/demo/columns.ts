@@ -25,7 +25,13 @@ export function squeezeColumns(texts: readonly (readonly string[])[]): string[][
     stretch = fills ? stretch + 1 : 0;
     keep.push(stretch < KEPT_FILL);
   }
-  return padded.map((text) => text.map((line) => Array.from(line).filter((_, column) => keep[column]).join('')));
+  return padded.map((text) =>
+    text.map((line) =>
+      Array.from(line)
+        .filter((_, column) => keep[column])
+        .join(''),
+    ),
+  );
 }
 
 /** One side of a comparison: blocks of lines under a title. Each block is aligned with its counterpart alone. */
@@ -48,7 +54,8 @@ export function besideEachOther(left: Side, right: Side, width: number): string[
     const [one = [], other = []] = pair;
     const height = Math.max(one.length, other.length);
     if (index > 1) rows.push('');
-    for (let i = 0; i < height; i++) rows.push(`${(one[i] ?? '').trimEnd().padEnd(column + GAP)}${other[i] ?? ''}`.trimEnd());
+    for (let i = 0; i < height; i++)
+      rows.push(`${(one[i] ?? '').trimEnd().padEnd(column + GAP)}${other[i] ?? ''}`.trimEnd());
   }
   return rows;
 }

@@ -31,7 +31,11 @@ export interface CheckResult extends Finding {
 }
 
 export const ok = (why: string): Finding => ({ verdict: 'ok', why });
-export const info = (why: string, next?: string): Finding => ({ verdict: 'info', why, ...(next === undefined ? {} : { next }) });
+export const info = (why: string, next?: string): Finding => ({
+  verdict: 'info',
+  why,
+  ...(next === undefined ? {} : { next }),
+});
 export const warn = (why: string, next: string): Finding => ({ verdict: 'warn', why, next });
 export const fail = (why: string, next: string): Finding => ({ verdict: 'fail', why, next });
 

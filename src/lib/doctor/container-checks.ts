@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Checks of a container: whether nvidia-smi in it shows its own processes. */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
-import { PIDNS_VOLUME, type PidnsState } from '../pidns-file.js';
-import { nativeLibrary } from '../native-library.js';
-import { elfMachine } from '../elf.js';
+import { PIDNS_VOLUME, type PidnsState } from '../containers/pidns-file.js';
+import { nativeLibrary } from '../package/library.js';
+import { elfMachine } from '../system/elf.js';
 import { errnoName, messageOf } from '../errors.js';
-import { readRegularFile } from '../regular-file.js';
+import { readRegularFile } from '../system/regular-file.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
-import type { ContainerContext, LoadedIn, Preload } from './container-view.js';
+import type { ContainerContext, LoadedIn, Preload } from './container-context.js';
 import { lacks, needsNoMpu } from './driver-checks.js';
 import { isAtLeast, NSFS_SINCE } from './kernel-release.js';
 import { versionIn } from './library.js';
@@ -20,7 +20,12 @@ const isOurs = ({ entry }: Preload): boolean => /(^|\/)libmpu\.so$/.test(entry);
 const ours = ({ preloads }: ContainerContext): Preload | undefined => preloads.find(isOurs);
 
 /** Where nvidia-smi is found in containers: NVIDIA's runtime, Google's nodes, WSL. */
-const SMI_PATHS = ['/usr/bin/nvidia-smi', '/usr/local/bin/nvidia-smi', '/usr/local/nvidia/bin/nvidia-smi', '/usr/lib/wsl/lib/nvidia-smi'];
+const SMI_PATHS = [
+  '/usr/bin/nvidia-smi',
+  '/usr/local/bin/nvidia-smi',
+  '/usr/local/nvidia/bin/nvidia-smi',
+  '/usr/lib/wsl/lib/nvidia-smi',
+];
 
 /** The control device, which every program that uses a GPU opens. */
 const DEVICE = '/dev/nvidiactl';
@@ -36,9 +41,17 @@ async function checkDevice({ root, isInside }: ContainerContext): Promise<Findin
     return ok(`${DEVICE} can be opened`);
   } catch (error) {
     const name = errnoName(error);
-    if (name === 'EPERM') return fail(`${DEVICE} is there, and the container's device cgroup does not let it be opened`, GIVE_GPU);
-    if (name === 'EACCES') return fail(`${DEVICE} is there, and this user may not open it`, `ls -l ${DEVICE}, and run the container as a user who may`);
-    return fail(`${DEVICE} cannot be opened: ${messageOf(error)}`, 'on the host: nvidia-smi; it says what the driver thinks');
+    if (name === 'EPERM')
+      return fail(`${DEVICE} is there, and the container's device cgroup does not let it be opened`, GIVE_GPU);
+    if (name === 'EACCES')
+      return fail(
+        `${DEVICE} is there, and this user may not open it`,
+        `ls -l ${DEVICE}, and run the container as a user who may`,
+      );
+    return fail(
+      `${DEVICE} cannot be opened: ${messageOf(error)}`,
+      'on the host: nvidia-smi; it says what the driver thinks',
+    );
   }
 }
 
@@ -50,7 +63,11 @@ function checkLibC(context: ContainerContext): Finding {
     case 'musl':
       return info('musl, whose loader reads LD_PRELOAD alone');
     case 'none':
-      return lacks(context, 'it has no dynamic loader that is known, and static programs load no library', 'look at docs/limits.md; run the GPU programs in an image with glibc');
+      return lacks(
+        context,
+        'it has no dynamic loader that is known, and static programs load no library',
+        'look at docs/limits.md; run the GPU programs in an image with glibc',
+      );
   }
 }
 
@@ -61,25 +78,44 @@ function checkPreload(context: ContainerContext): Finding {
     const place = libc.name === 'musl' ? 'LD_PRELOAD' : '/etc/ld.so.preload';
     return lacks(context, `${place} does not name libmpu.so: the image was not injected`, INJECT);
   }
-  const missing = preloads.filter((each) => !isOurs(each) && each.path?.startsWith('/') === true && each.data === undefined);
+  const missing = preloads.filter(
+    (each) => !isOurs(each) && each.path?.startsWith('/') === true && each.data === undefined,
+  );
   if (missing.length === 0) return ok(`${named.entry}, by ${named.by}`);
-  return warn(`${missing.map(({ entry }) => entry).join(', ')} is named and not there: every program complains`, `remove it from ${missing[0]?.by ?? ''} in the image`);
+  return warn(
+    `${missing.map(({ entry }) => entry).join(', ')} is named and not there: every program complains`,
+    `remove it from ${missing[0]?.by ?? ''} in the image`,
+  );
 }
 
 function checkLibrary(context: ContainerContext): Finding {
   const { libc } = context;
   const named = ours(context);
-  if (named?.path === undefined) return lacks(context, `what its loader puts in the place of $LIB is not known, in ${named?.entry ?? ''}`, 'report the distribution that the image is built on');
+  if (named?.path === undefined)
+    return lacks(
+      context,
+      `what its loader puts in the place of $LIB is not known, in ${named?.entry ?? ''}`,
+      'report the distribution that the image is built on',
+    );
   if (named.data === undefined) return lacks(context, `${named.path} is not there, or no file`, INJECT);
   const built = readRegularFile(nativeLibrary());
   const [machine, wanted] = [elfMachine(named.data), libc.name === 'none' ? undefined : libc.machine];
-  if (machine !== wanted) return lacks(context, `${named.path} is for another architecture (ELF machine ${machine ?? 'none'}, and the loader's is ${wanted ?? 'none'})`, INJECT);
+  if (machine !== wanted)
+    return lacks(
+      context,
+      `${named.path} is for another architecture (ELF machine ${machine ?? 'none'}, and the loader's is ${wanted ?? 'none'})`,
+      INJECT,
+    );
   const version = versionIn(named.data) ?? 'of a version that does not say so';
   if (built === undefined || named.data.equals(built)) return ok(`${version}, for this architecture`);
-  return warn(`${version}, and not the one of this mpu, ${versionIn(built) ?? 'unknown'}`, `${INJECT}, to bring it up to date`);
+  return warn(
+    `${version}, and not the one of this mpu, ${versionIn(built) ?? 'unknown'}`,
+    `${INJECT}, to bring it up to date`,
+  );
 }
 
-const names = (programs: readonly LoadedIn[]): string => programs
+const names = (programs: readonly LoadedIn[]): string =>
+  programs
     .slice(0, 3)
     .map(({ command, isStatic }) => `${command}${isStatic ? ', which is static' : ''}`)
     .join('; ');
@@ -90,10 +126,19 @@ function checkLoaded(context: ContainerContext): Finding {
   const lacking = loaded.filter((program) => !program.loaded);
   const [first] = lacking;
   if (loaded.length === 0) return warn('no program here can be looked at', 'run it as root, on the host');
-  if (first === undefined) return ok(`in ${having.length === 1 ? names(having) : `all ${having.length} programs that run here`}`);
+  if (first === undefined)
+    return ok(`in ${having.length === 1 ? names(having) : `all ${having.length} programs that run here`}`);
   if (having.length > 0) return ok(`in ${having.length} of ${loaded.length} programs; not in ${names(lacking)}`);
-  if (lacking.every(({ isStatic }) => isStatic)) return warn(`only static programs run here, which load no library: ${names(lacking)}`, 'start the GPU program, then look again');
-  return lacks(context, `in none of the programs that run here: ${names(lacking)}`, 'start the container again: programs take the library when they start');
+  if (lacking.every(({ isStatic }) => isStatic))
+    return warn(
+      `only static programs run here, which load no library: ${names(lacking)}`,
+      'start the GPU program, then look again',
+    );
+  return lacks(
+    context,
+    `in none of the programs that run here: ${names(lacking)}`,
+    'start the container again: programs take the library when they start',
+  );
 }
 
 const PIDNS_WORDS: Record<Exclude<PidnsState, 'host'>, string> = {
@@ -133,12 +178,16 @@ function checkModule(context: ContainerContext): Finding {
   }
   const why = isRefused(refusal) ? `cannot be asked ${where}: ${refusal}` : 'not loaded';
   if (translatesBy(context) === 'nsfs') return info(`${why}; the namespace file does its work`);
-  return info(why, isRefused(refusal) ? 'let the container make sockets of AF_NETLINK, or give it the namespace file' : undefined);
+  return info(
+    why,
+    isRefused(refusal) ? 'let the container make sockets of AF_NETLINK, or give it the namespace file' : undefined,
+  );
 }
 
 function checkPidns(context: ContainerContext): Finding {
   const { pidns, pidnsPath, root, mountCommand } = context;
-  if (!isAtLeast(root.running, NSFS_SINCE)) return info(`Linux ${root.running} does not translate by namespace file, which came with 6.11`);
+  if (!isAtLeast(root.running, NSFS_SINCE))
+    return info(`Linux ${root.running} does not translate by namespace file, which came with 6.11`);
   if (pidns === 'host') return ok(`${pidnsPath} is the host's PID namespace`);
   const why = `${pidnsPath} ${PIDNS_WORDS[pidns]}`;
   if (translatesBy(context) === 'netlink') return info(`${why}; mpu.ko does its work`);
@@ -156,10 +205,14 @@ function checkSeccomp(context: ContainerContext): Finding {
     );
   }
   const method = translatesBy(context);
-  if (method !== undefined) return ok(`a filter is in force, and lets ${method === 'netlink' ? 'netlink' : 'the namespace file'} through`);
+  if (method !== undefined)
+    return ok(`a filter is in force, and lets ${method === 'netlink' ? 'netlink' : 'the namespace file'} through`);
   const refusal = netlinkRefusal(context);
   if (refusal === undefined || !isRefused(refusal)) return info('a filter is in force');
-  return warn(`a filter is in force, and may be what refuses netlink (${refusal})`, 'run it without, to compare: --security-opt seccomp=unconfined');
+  return warn(
+    `a filter is in force, and may be what refuses netlink (${refusal})`,
+    'run it without, to compare: --security-opt seccomp=unconfined',
+  );
 }
 
 function checkProof(context: ContainerContext): Finding {
@@ -171,7 +224,9 @@ function checkProof(context: ContainerContext): Finding {
     const answer = proof.methods[method];
     const host = answer !== undefined && 'host' in answer ? answer.host : 0;
     const where = isInside ? 'this program' : 'a process in its namespaces';
-    return ok(`${where}, PID ${proof.pid}, is ${host} on the host and back${proof.truth === undefined ? '' : ', as in /proc'}, by ${method === 'netlink' ? 'mpu.ko' : 'the namespace file'}`);
+    return ok(
+      `${where}, PID ${proof.pid}, is ${host} on the host and back${proof.truth === undefined ? '' : ', as in /proc'}, by ${method === 'netlink' ? 'mpu.ko' : 'the namespace file'}`,
+    );
   }
   const wrong = METHODS.map((each) => wrongWith(proof, each)).filter((why) => why !== undefined);
   const next = `on the host: mpu doctor; then run the container again with ${PIDNS_VOLUME}`;
@@ -179,7 +234,12 @@ function checkProof(context: ContainerContext): Finding {
   if (isLie) return fail(`what translates here is not right: ${wrong.join('; ')}`, next);
   if (intercepted) return info(`nobody can be asked here, and with interception nobody has to be: ${wrong.join('; ')}`);
   const hidden = wrongWith(proof, 'netlink') === undefined && !seesModule;
-  if (hidden) return lacks(context, 'mpu.ko would answer, but /sys/module/mpu is not visible here, so libmpu.so does not ask', next);
+  if (hidden)
+    return lacks(
+      context,
+      'mpu.ko would answer, but /sys/module/mpu is not visible here, so libmpu.so does not ask',
+      next,
+    );
   return lacks(context, `nobody translates here: ${wrong.join('; ')}`, next);
 }
 
@@ -188,7 +248,8 @@ const isDisabled = ({ environment }: ContainerContext): boolean => environment.g
 const namesFile = ({ environment }: ContainerContext): boolean => (environment.get('MPU_PIDNS') ?? '') !== '';
 
 function checkEnvironment(context: ContainerContext): Finding {
-  if (isDisabled(context)) return lacks(context, 'MPU_DISABLE=1 switches mpu off', 'start the container without that variable');
+  if (isDisabled(context))
+    return lacks(context, 'MPU_DISABLE=1 switches mpu off', 'start the container without that variable');
   return info(`MPU_PIDNS=${context.environment.get('MPU_PIDNS') ?? ''} is used in the place of /run/mpu/pidns`);
 }
 
@@ -202,7 +263,12 @@ export const CONTAINER_CHECKS: readonly Check<ContainerContext>[] = [
     id: 'pid-namespace',
     title: 'PID namespace',
     applies: () => true,
-    run: ({ sharesHost }) => (sharesHost ? info('the host\'s (--pid=host): nvidia-smi shows everybody\'s processes, by PIDs that are right here; mpu changes nothing') : ok('its own')),
+    run: ({ sharesHost }) =>
+      sharesHost
+        ? info(
+            "the host's (--pid=host): nvidia-smi shows everybody's processes, by PIDs that are right here; mpu changes nothing",
+          )
+        : ok('its own'),
   },
   {
     id: 'device',
@@ -217,20 +283,27 @@ export const CONTAINER_CHECKS: readonly Check<ContainerContext>[] = [
     run: async ({ root }) => {
       const places = await Promise.all(SMI_PATHS.map((path) => root.resolve(path)));
       const path = SMI_PATHS.find((_, index) => existsSync(places[index] ?? ''));
-      return path === undefined ? warn('it has no nvidia-smi', 'run it with -e NVIDIA_DRIVER_CAPABILITIES=compute,utility') : ok(path);
+      return path === undefined
+        ? warn('it has no nvidia-smi', 'run it with -e NVIDIA_DRIVER_CAPABILITIES=compute,utility')
+        : ok(path);
     },
   },
   {
     id: 'interception',
     title: 'interception',
     applies: ({ intercepted }) => intercepted,
-    run: () => ok('mpu.ko rewrites the driver\'s answers: nothing has to be in the container'),
+    run: () => ok("mpu.ko rewrites the driver's answers: nothing has to be in the container"),
   },
   { id: 'libc', title: 'C library', applies: needsLibrary, run: checkLibC },
   { id: 'preload', title: 'preload entry', applies: needsLibrary, run: checkPreload },
   { id: 'library', title: 'libmpu.so', applies: hasEntry, run: checkLibrary },
   { id: 'loaded', title: 'loaded', applies: hasEntry, run: checkLoaded },
-  { id: 'environment', title: 'variables', applies: (context) => needsLibrary(context) && (isDisabled(context) || namesFile(context)), run: checkEnvironment },
+  {
+    id: 'environment',
+    title: 'variables',
+    applies: (context) => needsLibrary(context) && (isDisabled(context) || namesFile(context)),
+    run: checkEnvironment,
+  },
   { id: 'module', title: 'mpu.ko', applies: needsTranslation, run: checkModule },
   { id: 'seccomp', title: 'seccomp', applies: needsTranslation, run: checkSeccomp },
   { id: 'pidns', title: 'namespace file', applies: needsTranslation, run: checkPidns },
@@ -239,10 +312,15 @@ export const CONTAINER_CHECKS: readonly Check<ContainerContext>[] = [
 
 /** Whether libmpu.so, or mpu.ko for it, puts right what the driver answers. */
 const isTranslated = (context: ContainerContext): boolean =>
-  context.intercepted || (translatesBy(context) !== undefined && !isDisabled(context) && ours(context) !== undefined && context.loaded.some(({ loaded }) => loaded));
+  context.intercepted ||
+  (translatesBy(context) !== undefined &&
+    !isDisabled(context) &&
+    ours(context) !== undefined &&
+    context.loaded.some(({ loaded }) => loaded));
 
 /** For a container in which no check failed: what is right, in one line. */
 export function containerSummary(context: ContainerContext): string {
-  if (!needsTranslation(context) || !needsNoMpu(context) || isTranslated(context)) return 'nvidia-smi in this container shows the right processes';
+  if (!needsTranslation(context) || !needsNoMpu(context) || isTranslated(context))
+    return 'nvidia-smi in this container shows the right processes';
   return `nvidia-smi in this container shows the right processes without mpu; what remains without it: ${context.driver?.regime?.wrong ?? ''}`;
 }

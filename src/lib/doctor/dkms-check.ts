@@ -2,7 +2,7 @@
 /** Whether DKMS, or anything else, gives the kernels of a host their mpu.ko: this one and those of the next boots. */
 import { existsSync } from 'node:fs';
 import { Dkms } from '../module/dkms.js';
-import type { Host } from '../module/host.js';
+import type { Host } from '../system/host.js';
 import { kernelReleases } from '../module/module-file.js';
 import type { ModuleStatus } from '../module/status.js';
 import { info, ok, warn, type Finding } from './check.js';
@@ -21,8 +21,12 @@ export async function findDkms(host: Host): Promise<DkmsState> {
   const releases = await kernelReleases(host).catch((): string[] => []);
   const kernels: string[] = [];
   // Of a kernel that was removed, modules of others may have stayed.
-  for (const release of releases) if (existsSync(await host.resolve(`/lib/modules/${release}/modules.order`))) kernels.push(release);
-  return { isThere: (await Dkms.find(host)) !== undefined, newerKernels: kernels.filter((release) => isNewer(release, host.running)) };
+  for (const release of releases)
+    if (existsSync(await host.resolve(`/lib/modules/${release}/modules.order`))) kernels.push(release);
+  return {
+    isThere: (await Dkms.find(host)) !== undefined,
+    newerKernels: kernels.filter((release) => isNewer(release, host.running)),
+  };
 }
 
 /** Kernels of the next boots that have no mpu.ko. */
@@ -33,9 +37,14 @@ function forgotten({ installed }: ModuleStatus, { newerKernels }: DkmsState): st
 /** The finding where DKMS does not have mpu, or cannot say so. */
 function withoutDkms(module: ModuleStatus, state: DkmsState): Finding {
   if (state.isThere && module.dkms === undefined) {
-    return process.getuid?.() === 0 ? warn('there, and cannot be asked', 'dkms status mpu, which says why') : info('there, and answers to root alone', 'sudo mpu doctor');
+    return process.getuid?.() === 0
+      ? warn('there, and cannot be asked', 'dkms status mpu, which says why')
+      : info('there, and answers to root alone', 'sudo mpu doctor');
   }
-  const isUsed = module.loaded.owner === 'mpu' || module.installed.some(({ ours }) => ours) || !isAtLeast(module.running, NSFS_SINCE);
+  const isUsed =
+    module.loaded.owner === 'mpu' ||
+    module.installed.some(({ ours }) => ours) ||
+    !isAtLeast(module.running, NSFS_SINCE);
   const why = state.isThere ? 'there, and does not have mpu' : 'not installed';
   if (!isUsed) return info(why);
   const install = `${state.isThere ? '' : 'install the package dkms, then: '}sudo mpu module install`;
@@ -49,9 +58,17 @@ export function checkDkms(module: ModuleStatus, state: DkmsState): Finding {
   const { dkms = [], running, version } = module;
   if (dkms.length === 0) return withoutDkms(module, state);
   const here = dkms.find(({ kernel, state: built }) => kernel === running && built === 'installed');
-  if (here === undefined) return warn(`has mpu, but not for ${running}`, 'sudo dkms autoinstall, then: sudo mpu module load');
-  if (here.version !== version) return warn(`${here.version} is installed for ${running}, and this mpu is ${version}`, 'sudo mpu module install');
+  if (here === undefined)
+    return warn(`has mpu, but not for ${running}`, 'sudo dkms autoinstall, then: sudo mpu module load');
+  if (here.version !== version)
+    return warn(`${here.version} is installed for ${running}, and this mpu is ${version}`, 'sudo mpu module install');
   const missing = forgotten(module, state);
-  if (missing.length > 0) return warn(`${here.version} is installed for ${running}, but not for ${missing.join(', ')}, which may boot next`, `sudo dkms autoinstall -k ${missing[0] ?? ''}`);
-  return ok(`${here.version} is installed for ${running}${state.newerKernels.length > 0 ? ' and what may boot next' : ''}`);
+  if (missing.length > 0)
+    return warn(
+      `${here.version} is installed for ${running}, but not for ${missing.join(', ')}, which may boot next`,
+      `sudo dkms autoinstall -k ${missing[0] ?? ''}`,
+    );
+  return ok(
+    `${here.version} is installed for ${running}${state.newerKernels.length > 0 ? ' and what may boot next' : ''}`,
+  );
 }

@@ -16,7 +16,8 @@ export interface DriverContext {
 export const needsNoMpu = ({ driver }: DriverContext): boolean => driver?.regime?.tableRight === true;
 
 /** A part of mpu is not there, or not in order: that fails, unless the driver shows the right table without. */
-export const lacks = (context: DriverContext, why: string, next: string): Finding => (needsNoMpu(context) ? warn : fail)(why, next);
+export const lacks = (context: DriverContext, why: string, next: string): Finding =>
+  (needsNoMpu(context) ? warn : fail)(why, next);
 
 /** The checks, for any place. */
 export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
@@ -32,7 +33,10 @@ export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
     applies: () => true,
     run: ({ driver }) =>
       driver === undefined
-        ? fail('no NVIDIA driver is loaded: /proc/driver/nvidia/version is not there', "install NVIDIA's driver on the host, then: sudo modprobe nvidia")
+        ? fail(
+            'no NVIDIA driver is loaded: /proc/driver/nvidia/version is not there',
+            "install NVIDIA's driver on the host, then: sudo modprobe nvidia",
+          )
         : ok(`${driver.release}, ${FLAVOURS[driver.flavour]}`),
   },
   {
@@ -41,11 +45,21 @@ export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
     applies: ({ driver }) => driver !== undefined,
     run: ({ driver, addonError }) => {
       const regime = driver?.regime;
-      if (regime === undefined && addonError !== undefined) return warn('what this release does to containers is in the native addon, which cannot be loaded', addonBuildCommand);
-      if (regime === undefined) return warn(`what a driver does to containers is known by its release, and ${driver?.release ?? ''} is none`, 'cat /proc/driver/nvidia/version, and report what it says');
+      if (regime === undefined && addonError !== undefined)
+        return warn(
+          'what this release does to containers is in the native addon, which cannot be loaded',
+          addonBuildCommand,
+        );
+      if (regime === undefined)
+        return warn(
+          `what a driver does to containers is known by its release, and ${driver?.release ?? ''} is none`,
+          'cat /proc/driver/nvidia/version, and report what it says',
+        );
       const range = `${regime.id}, drivers ${regime.drivers}`;
       if (regime.tableRight !== true) return info(`${regime.wrong} (${range})`);
-      return info(`this driver needs no mpu for PIDs and memory in the process table; mpu is still for this: ${regime.wrong} (${range})`);
+      return info(
+        `this driver needs no mpu for PIDs and memory in the process table; mpu is still for this: ${regime.wrong} (${range})`,
+      );
     },
   },
 ];

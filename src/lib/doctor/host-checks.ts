@@ -4,15 +4,15 @@ import { access } from 'node:fs/promises';
 import { findDriver } from '../driver/driver.js';
 import { ExitCode, MpuError } from '../errors.js';
 import { findNvidiaSmi, queryGpus } from '../gpu/nvidia-smi.js';
-import { Host } from '../module/host.js';
+import { Host } from '../system/host.js';
 import { checkLoadable, chooseCompiler, kernelBuild } from '../module/kernel-build.js';
-import { loadedModule } from '../module/loaded.js';
+import { loadedModule } from '../module/loaded-module.js';
 import { readRestrictions } from '../module/restrictions.js';
 import { sourceVersion } from '../module/source.js';
 import { moduleStatus, type ModuleStatus } from '../module/status.js';
 import { nativeAddon } from '../native-addon.js';
-import { nativeLibrary } from '../native-library.js';
-import { pidnsState, type PidnsState } from '../pidns-file.js';
+import { nativeLibrary } from '../package/library.js';
+import { pidnsState, type PidnsState } from '../containers/pidns-file.js';
 import { DEFAULT_PIDNS, pidnsPath } from '../containers/processes.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
 import { checkDkms, findDkms, type DkmsState } from './dkms-check.js';
@@ -54,7 +54,11 @@ function remedy({ host, loadable, pidnsBoot }: HostContext): string {
 
 /** What can be said about the module even where its files cannot be read. */
 async function leastStatus(host: Host): Promise<ModuleStatus> {
-  const [loaded, restrictions, version] = [await loadedModule(host), await readRestrictions(host), await sourceVersion()];
+  const [loaded, restrictions, version] = [
+    await loadedModule(host),
+    await readRestrictions(host),
+    await sourceVersion(),
+  ];
   return { kernel: host.kernel, running: host.running, version, loaded, installed: [], atBoot: false, restrictions };
 }
 
@@ -78,7 +82,10 @@ export async function hostContext(): Promise<HostContext> {
     if (error instanceof MpuError && error.code.startsWith('addon-')) addonError = error;
     else proofError = error;
   }
-  const loadable = await checkLoadable(host).then(() => true, () => false);
+  const loadable = await checkLoadable(host).then(
+    () => true,
+    () => false,
+  );
   let moduleError: unknown;
   const module = await moduleStatus(host).catch(async (error: unknown) => {
     moduleError = error;
@@ -86,21 +93,41 @@ export async function hostContext(): Promise<HostContext> {
   });
   const dkms = await findDkms(host);
   const pidnsBoot = await findPidnsBoot(host);
-  return { host, driver: await findDriver(), module, moduleError, loadable, dkms, pidnsPath: path, pidns, pidnsBoot, addonError, proof, proofError };
+  return {
+    host,
+    driver: await findDriver(),
+    module,
+    moduleError,
+    loadable,
+    dkms,
+    pidnsPath: path,
+    pidns,
+    pidnsBoot,
+    addonError,
+    proof,
+    proofError,
+  };
 }
 
 function checkModule(context: HostContext): Finding {
   const { loaded, version } = context.module;
   if (loaded.owner === 'foreign') {
     const next = 'sudo rmmod mpu, and remove what loads it: grep -rw mpu /etc/modules /etc/modules-load.d';
-    const why = 'another project\'s module is loaded under the name mpu, which answers to nobody';
+    const why = "another project's module is loaded under the name mpu, which answers to nobody";
     return byFile(context) ? warn(why, next) : lacks(context, why, next);
   }
   if (loaded.owner === 'none') {
-    return byFile(context) ? info('not loaded; the namespace file does its work') : info('not loaded', context.loadable ? 'sudo mpu module load' : undefined);
+    return byFile(context)
+      ? info('not loaded; the namespace file does its work')
+      : info('not loaded', context.loadable ? 'sudo mpu module load' : undefined);
   }
-  if (loaded.answer === undefined) return warn(`${loaded.version ?? 'of unknown version'}, loaded, and cannot be asked over netlink`, 'run it outside of sandboxes that refuse netlink sockets');
-  if (loaded.answer.version !== version) return warn(`${loaded.answer.version} is loaded, and this mpu is ${version}`, 'sudo mpu module load');
+  if (loaded.answer === undefined)
+    return warn(
+      `${loaded.version ?? 'of unknown version'}, loaded, and cannot be asked over netlink`,
+      'run it outside of sandboxes that refuse netlink sockets',
+    );
+  if (loaded.answer.version !== version)
+    return warn(`${loaded.answer.version} is loaded, and this mpu is ${version}`, 'sudo mpu module load');
   return ok(`${loaded.answer.version} is loaded and answers over netlink (ABI ${loaded.answer.abi})`);
 }
 
@@ -108,12 +135,27 @@ function checkSignatures({ module: { restrictions, loaded, installed, running },
   const { secureBoot, lockdown, signaturesEnforced, modulesDisabled } = restrictions;
   const state = `Secure Boot ${secureBoot}, lockdown ${lockdown}`;
   if (!loadable) return info('the kernel was built without loadable modules');
-  if (modulesDisabled) return info('kernel.modules_disabled is set: no module can be loaded until the next boot', 'grep -r modules_disabled /etc/sysctl.d');
-  if (!signaturesEnforced && lockdown !== 'integrity' && lockdown !== 'confidentiality') return ok(`the kernel takes unsigned modules (${state})`);
+  if (modulesDisabled)
+    return info(
+      'kernel.modules_disabled is set: no module can be loaded until the next boot',
+      'grep -r modules_disabled /etc/sysctl.d',
+    );
+  if (!signaturesEnforced && lockdown !== 'integrity' && lockdown !== 'confidentiality')
+    return ok(`the kernel takes unsigned modules (${state})`);
   const why = `the kernel takes signed modules only (${state})`;
-  const unsigned = installed.filter((file) => file.ours && !file.signed && file.release === running).map(({ path }) => path);
-  if (unsigned.length > 0) return warn(`${why}, and ${unsigned.join(', ')} is not signed`, 'sudo mpu module install --key MOK.key --cert MOK.der; see docs/secure-boot.md');
-  if (loaded.owner === 'mpu') return info(`${why}, and has taken mpu.ko; that of another kernel has to be signed as well`, 'see docs/secure-boot.md for who signs it');
+  const unsigned = installed
+    .filter((file) => file.ours && !file.signed && file.release === running)
+    .map(({ path }) => path);
+  if (unsigned.length > 0)
+    return warn(
+      `${why}, and ${unsigned.join(', ')} is not signed`,
+      'sudo mpu module install --key MOK.key --cert MOK.der; see docs/secure-boot.md',
+    );
+  if (loaded.owner === 'mpu')
+    return info(
+      `${why}, and has taken mpu.ko; that of another kernel has to be signed as well`,
+      'see docs/secure-boot.md for who signs it',
+    );
   return info(why, 'sudo mpu module load --key MOK.key --cert MOK.der; see docs/secure-boot.md');
 }
 
@@ -136,7 +178,8 @@ const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host'>, (path: string) => stri
 
 function checkPidns(context: HostContext): Finding {
   const { pidns, pidnsPath: path, pidnsBoot, host } = context;
-  if (!isAtLeast(host.running, NSFS_SINCE)) return info(`Linux ${host.running} does not translate by namespace file, which came with 6.11`);
+  if (!isAtLeast(host.running, NSFS_SINCE))
+    return info(`Linux ${host.running} does not translate by namespace file, which came with 6.11`);
   if (pidns === 'host') return checkPidnsBoot(context);
   const why = PIDNS_FINDINGS[pidns](path);
   if (byNetlink(context)) return info(`${why}; mpu.ko does its work`);
@@ -154,19 +197,26 @@ function checkPidnsBoot(context: HostContext): Finding {
   const unit = mountedAtBoot(pidnsBoot);
   if (unit !== undefined) return ok(`${why}, and is there again after a boot by ${unit}`);
   const gone = `${why}; nothing that is known here mounts it again after a boot`;
-  const next = pidnsBoot.hasSystemd ? mountCommand(pidnsBoot) : `have the system run at each boot: ${mountCommand(pidnsBoot)}`;
+  const next = pidnsBoot.hasSystemd
+    ? mountCommand(pidnsBoot)
+    : `have the system run at each boot: ${mountCommand(pidnsBoot)}`;
   return byNetlink(context) ? info(`${gone}; mpu.ko does its work`) : warn(gone, next);
 }
 
 async function checkGpu({ signal }: HostContext): Promise<Finding> {
   try {
     const gpus = await queryGpus(await findNvidiaSmi({ signal }));
-    if (gpus.length === 0) return fail('nvidia-smi finds none', 'lspci -d 10de: shows whether there is one; sudo dmesg | grep NVRM says what the driver thinks');
+    if (gpus.length === 0)
+      return fail(
+        'nvidia-smi finds none',
+        'lspci -d 10de: shows whether there is one; sudo dmesg | grep NVRM says what the driver thinks',
+      );
     const names = new Set(gpus.map(({ name }) => name));
     return ok(`${gpus.length}: ${[...names].join(', ')}`);
   } catch (error) {
     if (!(error instanceof MpuError) || error.exitCode !== ExitCode.hostUnsupported) throw error;
-    if (error.code === 'no-nvidia-smi') return warn('there is no nvidia-smi on this host, so mpu ps has nobody to ask', error.next);
+    if (error.code === 'no-nvidia-smi')
+      return warn('there is no nvidia-smi on this host, so mpu ps has nobody to ask', error.next);
     if (error.code === 'nvidia-smi-hangs') return fail(error.why, error.next);
     const next = 'sudo nvidia-smi; after an update of the driver: reboot, or unload and load the kernel modules';
     return fail(error.why, next);
@@ -175,7 +225,13 @@ async function checkGpu({ signal }: HostContext): Promise<Finding> {
 
 async function checkLibrary(context: HostContext): Promise<Finding> {
   const path = nativeLibrary();
-  if (!(await access(path).then(() => true, () => false))) return lacks(context, `${path} is not there, so nothing can be injected`, 'npm run build');
+  if (
+    !(await access(path).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return lacks(context, `${path} is not there, so nothing can be injected`, 'npm run build');
   return ok(`${libraryVersion(path) ?? 'of unknown version'}, ready to inject`);
 }
 
@@ -186,7 +242,9 @@ function checkProof(context: HostContext): Finding {
   const wrong = (['netlink', 'nsfs'] as const).map((method) => wrongWith(proof, method));
   if (wrong.every((each) => each !== undefined)) {
     const isLie = Object.values(proof.methods).some((answer) => 'host' in answer);
-    return isLie ? fail(`what translates for containers is not right: ${wrong.join('; ')}`, remedy(context)) : lacks(context, `nobody translates for containers: ${wrong.join('; ')}`, remedy(context));
+    return isLie
+      ? fail(`what translates for containers is not right: ${wrong.join('; ')}`, remedy(context))
+      : lacks(context, `nobody translates for containers: ${wrong.join('; ')}`, remedy(context));
   }
   const method = wrong[0] === undefined ? 'mpu.ko' : 'the namespace file';
   const answer = wrong[0] === undefined ? proof.methods.netlink : proof.methods.nsfs;
@@ -194,8 +252,13 @@ function checkProof(context: HostContext): Finding {
   if (!proof.inNamespace) {
     // Root may make one: something else is missing, as it can be for others.
     const isRefused = process.getuid?.() !== 0 && !(proofError instanceof MpuError);
-    const { why, next = 'sudo mpu doctor' } = isRefused ? { why: 'this user may not make one' } : findingOf('warn', proofError);
-    return warn(`${method} answers; that it is right for containers is not proven without a PID namespace: ${why}`, next);
+    const { why, next = 'sudo mpu doctor' } = isRefused
+      ? { why: 'this user may not make one' }
+      : findingOf('warn', proofError);
+    return warn(
+      `${method} answers; that it is right for containers is not proven without a PID namespace: ${why}`,
+      next,
+    );
   }
   const checked = proof.truth === undefined ? '' : ', as in /proc';
   return ok(`in a new PID namespace, PID ${proof.pid} is ${host} on the host and back${checked}, by ${method}`);
@@ -211,8 +274,13 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
     run: (context) => {
       const { running } = context.host;
       if (isAtLeast(running, NSFS_SINCE)) return ok(`${running}: translates by namespace file, with or without mpu.ko`);
-      if (isAtLeast(running, MODULE_SINCE)) return ok(`${running}: needs mpu.ko, since it does not translate by namespace file`);
-      return lacks(context, `${running} is older than 5.10, the oldest that mpu.ko is written for`, 'boot Linux 5.10 or later');
+      if (isAtLeast(running, MODULE_SINCE))
+        return ok(`${running}: needs mpu.ko, since it does not translate by namespace file`);
+      return lacks(
+        context,
+        `${running} is older than 5.10, the oldest that mpu.ko is written for`,
+        'boot Linux 5.10 or later',
+      );
     },
   },
   { id: 'module', title: 'mpu.ko', applies: () => true, run: checkModule },
@@ -228,7 +296,10 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
     applies: ({ module: { installed } }) => installed.some(({ ours }) => !ours),
     run: ({ module: { installed } }) => {
       const paths = installed.filter(({ ours }) => !ours).map(({ path }) => path);
-      return warn(`a module of another project has the name mpu: ${paths.join(', ')}`, `remove it: sudo rm ${paths.join(' ')}, and: sudo depmod`);
+      return warn(
+        `a module of another project has the name mpu: ${paths.join(', ')}`,
+        `remove it: sudo rm ${paths.join(' ')}, and: sudo depmod`,
+      );
     },
   },
   {
@@ -239,12 +310,18 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
   },
   { id: 'signatures', title: 'signatures', applies: () => true, run: checkSignatures },
   { id: 'build', title: 'headers, compiler', applies: ({ loadable }) => loadable, run: checkBuild },
-  { id: 'dkms', title: 'DKMS', applies: ({ loadable }) => loadable, run: ({ module, dkms }) => checkDkms(module, dkms) },
+  {
+    id: 'dkms',
+    title: 'DKMS',
+    applies: ({ loadable }) => loadable,
+    run: ({ module, dkms }) => checkDkms(module, dkms),
+  },
   {
     id: 'boot',
     title: 'next boot',
     applies: ({ module: { loaded } }) => loaded.owner === 'mpu',
-    run: ({ module: { atBoot } }) => (atBoot ? ok('mpu.ko is loaded again') : warn('mpu.ko is not loaded again', 'sudo mpu module install')),
+    run: ({ module: { atBoot } }) =>
+      atBoot ? ok('mpu.ko is loaded again') : warn('mpu.ko is not loaded again', 'sudo mpu module install'),
   },
   { id: 'pidns', title: 'namespace file', applies: () => true, run: checkPidns },
   { id: 'library', title: 'libmpu.so', applies: () => true, run: checkLibrary },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What a libmpu.so says of itself. */
-import { elfSection } from '../elf.js';
-import { readRegularFile } from '../regular-file.js';
+import { elfSection } from '../system/elf.js';
+import { readRegularFile } from '../system/regular-file.js';
 
 /** The section that preload/version.c makes. */
 const SECTION = '.mpu.version';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { listProcesses } from '../containers/processes.js';
 import { errnoName, MpuError } from '../errors.js';
 import type { TranslationMethod } from '../translator.js';
-import { lastLines } from '../module/program.js';
+import { lastLines } from '../system/program.js';
 
 /** What a method answered: both numbers, or why it could not be asked. */
 export type MethodAnswer = { host: number; back: number } | { why: string };
@@ -31,25 +31,46 @@ const PROBE = fileURLToPath(new URL('probe.js', import.meta.url));
 const LIMIT_MS = 20_000;
 
 /** Nobody: processes of the container may look at, or even stop, what runs in their PID namespace. */
-const UNPRIVILEGED = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', '--'];
+const UNPRIVILEGED = [
+  'setpriv',
+  '--reuid=65534',
+  '--regid=65534',
+  '--clear-groups',
+  '--no-new-privs',
+  '--bounding-set=-all',
+  '--inh-caps=-all',
+  '--',
+];
 
 /** Runs a command in a new PID namespace. */
 export const newNamespace = (): string[] =>
-  process.getuid?.() === 0 ? ['unshare', '--pid', '--fork', '--kill-child', '--'] : ['unshare', '--user', '--map-current-user', '--pid', '--fork', '--kill-child', '--'];
+  process.getuid?.() === 0
+    ? ['unshare', '--pid', '--fork', '--kill-child', '--']
+    : ['unshare', '--user', '--map-current-user', '--pid', '--fork', '--kill-child', '--'];
 
 /** Runs a command in the PID and network namespaces of a process, with this system's files and without privileges. */
-export const namespacesOf = (pid: number): string[] => ['nsenter', '--target', String(pid), '--pid', '--net', '--', ...UNPRIVILEGED];
+export const namespacesOf = (pid: number): string[] => [
+  'nsenter',
+  '--target',
+  String(pid),
+  '--pid',
+  '--net',
+  '--',
+  ...UNPRIVILEGED,
+];
 
 /** The descendant of a process whose innermost number is `number`. */
 function descendant(ancestor: number, number: number): number | undefined {
   const processes = listProcesses();
   const below = new Set([ancestor]);
   // Parents mostly have lower numbers than their children, but need not.
-  for (let before = 0; before !== below.size; ) {
+  for (let before = 0; before !== below.size;) {
     before = below.size;
     for (const { pid, parent } of processes) if (below.has(parent)) below.add(pid);
   }
-  return processes.find(({ pid, numbers }) => pid !== ancestor && below.has(pid) && numbers.length > 1 && numbers.at(-1) === number)?.pid;
+  return processes.find(
+    ({ pid, numbers }) => pid !== ancestor && below.has(pid) && numbers.length > 1 && numbers.at(-1) === number,
+  )?.pid;
 }
 
 const OTHERS = { read: 0o4, execute: 0o1 } as const;
@@ -65,12 +86,27 @@ function cannotProve(around: readonly string[], error: unknown, said: string): E
   const what = 'cannot make the live proof';
   const [program = ''] = around;
   if (errnoName(error) === 'ENOENT' && program !== '') {
-    return new MpuError({ code: 'program-missing', what, why: `${program} is not installed`, next: 'install util-linux, which has it', cause: error });
+    return new MpuError({
+      code: 'program-missing',
+      what,
+      why: `${program} is not installed`,
+      next: 'install util-linux, which has it',
+      cause: error,
+    });
   }
-  const needed = [[PROBE, 'read'], [process.execPath, 'execute']] as const;
+  const needed = [
+    [PROBE, 'read'],
+    [process.execPath, 'execute'],
+  ] as const;
   const hidden = needed.find(([path, use]) => !isForEverybody(path, use));
   if (around.includes('setpriv') && hidden !== undefined) {
-    return new MpuError({ code: 'probe-unreadable', what, why: `not every user may ${hidden[1]} ${hidden[0]}`, next: 'install it where every user may, e.g. below /usr', cause: error });
+    return new MpuError({
+      code: 'probe-unreadable',
+      what,
+      why: `not every user may ${hidden[1]} ${hidden[0]}`,
+      next: 'install it where every user may, e.g. below /usr',
+      cause: error,
+    });
   }
   return error instanceof Error ? error : new Error(said === '' ? 'the probe said nothing' : said);
 }
@@ -92,10 +128,14 @@ export async function prove(around: readonly string[], pidns: string | undefined
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
   try {
     const line = await Promise.race([
-      failed.catch((error: unknown) => { throw cannotProve(around, error, ''); }),
+      failed.catch((error: unknown) => {
+        throw cannotProve(around, error, '');
+      }),
       new Promise<string | undefined>((resolve) => {
         if (child.stdout !== null) createInterface({ input: child.stdout }).once('line', resolve);
-        void ended.then(() => { resolve(undefined); });
+        void ended.then(() => {
+          resolve(undefined);
+        });
       }),
     ]);
     if (line === undefined) throw cannotProve(around, undefined, lastLines({ stdout: Buffer.alloc(0), stderr }));
@@ -116,6 +156,7 @@ export function wrongWith(proof: Proof, method: TranslationMethod): string | und
   if ('why' in answer) return answer.why.startsWith(`${method}:`) ? answer.why : `${method}: ${answer.why}`;
   if (answer.host === 0) return `${method}: the own PID ${proof.pid} is not known`;
   if (answer.back !== proof.pid) return `${method}: PID ${proof.pid} became ${answer.host}, and that ${answer.back}`;
-  if (proof.truth !== undefined && proof.truth !== answer.host) return `${method}: PID ${proof.pid} became ${answer.host}, and is ${proof.truth}`;
+  if (proof.truth !== undefined && proof.truth !== answer.host)
+    return `${method}: PID ${proof.pid} became ${answer.host}, and is ${proof.truth}`;
   return undefined;
 }

@@ -2,10 +2,10 @@
 /** Checks of a host's container runtimes: which there are, whether they take CDI devices, who gives containers a GPU. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram } from '../module/program.js';
+import { findProgram } from '../system/program.js';
 import { isJsonObject } from '../oci/descriptor.js';
-import { readRegularFile } from '../regular-file.js';
-import { runProcess } from '../run-process.js';
+import { readRegularFile } from '../system/regular-file.js';
+import { runProcess } from '../system/run-process.js';
 import { info, ok, warn, type Check, type Finding } from './check.js';
 
 /** A runtime that is installed. */
@@ -45,12 +45,17 @@ async function docker(): Promise<RuntimeState | undefined> {
     const parsed: unknown = JSON.parse(text.split('\n')[0] ?? '');
     if (isJsonObject(parsed) && typeof parsed.ServerVersion === 'string' && parsed.ServerVersion !== '') {
       const directories = parsed.CDISpecDirs;
-      return { name: 'docker', version: parsed.ServerVersion, cdi: Array.isArray(directories) && directories.length > 0 ? 'yes' : 'no' };
+      return {
+        name: 'docker',
+        version: parsed.ServerVersion,
+        cdi: Array.isArray(directories) && directories.length > 0 ? 'yes' : 'no',
+      };
     }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  if (/permission denied/i.test(text)) return { name: 'docker', cdi: 'unknown', problem: 'this user may not ask its daemon', next: 'sudo mpu doctor' };
+  if (/permission denied/i.test(text))
+    return { name: 'docker', cdi: 'unknown', problem: 'this user may not ask its daemon', next: 'sudo mpu doctor' };
   return { name: 'docker', cdi: 'unknown', problem: 'its daemon does not answer', next: 'sudo systemctl start docker' };
 }
 
@@ -62,7 +67,11 @@ async function byVersion(name: string): Promise<RuntimeState | undefined> {
   const [major, minor] = [Number(match[1]), Number(match[2])];
   const [firstMajor, firstMinor] = CDI_SINCE[name] ?? [Infinity, 0];
   const takes = major > firstMajor || (major === firstMajor && minor >= firstMinor);
-  return { name, version: match[0], cdi: takes ? 'yes' : name === 'containerd' && major === 1 && minor >= 7 ? 'unknown' : 'no' };
+  return {
+    name,
+    version: match[0],
+    cdi: takes ? 'yes' : name === 'containerd' && major === 1 && minor >= 7 ? 'unknown' : 'no',
+  };
 }
 
 /** The runtimes of this host. */
@@ -75,7 +84,9 @@ const CDI_WORDS: Record<RuntimeState['cdi'], string> = { yes: 'CDI', no: 'no CDI
 
 /** A runtime in a few words. */
 export function describeRuntime({ name, version, cdi, problem }: RuntimeState): string {
-  return problem === undefined ? `${name} ${version ?? 'of unknown version'} (${CDI_WORDS[cdi]})` : `${name} (${problem})`;
+  return problem === undefined
+    ? `${name} ${version ?? 'of unknown version'} (${CDI_WORDS[cdi]})`
+    : `${name} (${problem})`;
 }
 
 /** Paths of the CDI specifications that name a file or device. */
@@ -93,7 +104,11 @@ export function cdiSpecifications(word: string): string[] {
 
 async function checkRuntimes(): Promise<Finding> {
   const runtimes = await findRuntimes();
-  if (runtimes.length === 0) return warn('neither docker, podman, containerd nor CRI-O is installed', 'install one of them, e.g. docker.io or podman');
+  if (runtimes.length === 0)
+    return warn(
+      'neither docker, podman, containerd nor CRI-O is installed',
+      'install one of them, e.g. docker.io or podman',
+    );
   const text = runtimes.map(describeRuntime).join(', ');
   const nexts = runtimes.flatMap(({ next }) => next ?? []);
   if (nexts.length === 0) return ok(text);
@@ -102,7 +117,10 @@ async function checkRuntimes(): Promise<Finding> {
 
 /** The GPU Operator puts the toolkit beside the system's programs. */
 async function hasToolkit(): Promise<boolean> {
-  return (await findProgram('nvidia-ctk')) !== undefined || readRegularFile('/usr/local/nvidia/toolkit/nvidia-ctk') !== undefined;
+  return (
+    (await findProgram('nvidia-ctk')) !== undefined ||
+    readRegularFile('/usr/local/nvidia/toolkit/nvidia-ctk') !== undefined
+  );
 }
 
 /** What CDI devices there are, by the paths of their specifications: those of mpu, and NVIDIA's. */
@@ -112,7 +130,10 @@ export function checkCdi(ours: readonly string[], nvidia: readonly string[]): Fi
     ...(nvidia.length === 0 ? ['sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml'] : []),
     ...(ours.length === 0 ? ['sudo mpu cdi install'] : []),
   ];
-  return info(`${ours.length === 0 ? 'none of mpu' : `mpu in ${ours.join(', ')}`}; ${gpus}`, next.length === 0 ? undefined : `for untouched images: ${next.join('; ')}`);
+  return info(
+    `${ours.length === 0 ? 'none of mpu' : `mpu in ${ours.join(', ')}`}; ${gpus}`,
+    next.length === 0 ? undefined : `for untouched images: ${next.join('; ')}`,
+  );
 }
 
 /** The checks, for hosts. */
@@ -125,7 +146,10 @@ export const RUNTIME_CHECKS: readonly Check<unknown>[] = [
     run: async () =>
       (await hasToolkit())
         ? ok('nvidia-ctk is installed: runtimes can give containers a GPU')
-        : warn('no NVIDIA Container Toolkit, which gives containers their GPU', 'install nvidia-container-toolkit, then: sudo nvidia-ctk runtime configure'),
+        : warn(
+            'no NVIDIA Container Toolkit, which gives containers their GPU',
+            'install nvidia-container-toolkit, then: sudo nvidia-ctk runtime configure',
+          ),
   },
   {
     id: 'cdi',

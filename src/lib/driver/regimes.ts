@@ -22,7 +22,8 @@ export const REGIMES: readonly Regime[] = [
   {
     id: 'R1',
     drivers: '535.113 to 560',
-    wrong: 'memory and utilization are asked for by the wrong PID; a process opened by a thread has a PID that ps does not know; rows repeat',
+    wrong:
+      'memory and utilization are asked for by the wrong PID; a process opened by a thread has a PID that ps does not know; rows repeat',
   },
   {
     id: 'R2',
@@ -37,7 +38,8 @@ export const REGIMES: readonly Regime[] = [
   {
     id: 'R4',
     drivers: '570.148, 575.57 and later',
-    wrong: 'rows repeat; other tenants appear in the utilization samples, with host PID and kernel address; accounting and encoder sessions of everybody',
+    wrong:
+      'rows repeat; other tenants appear in the utilization samples, with host PID and kernel address; accounting and encoder sessions of everybody',
     tableRight: true,
   },
 ];

@@ -5,11 +5,11 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { MpuError, errnoName, messageOf } from '../errors.js';
-import type { ImageFiles } from '../injection-plan.js';
-import { loaderFacts, type LoaderFacts } from '../loader.js';
+import type { ImageFiles } from '../payload/plan.js';
+import { loaderFacts, type LoaderFacts } from '../payload/loader.js';
 import { sha256 } from '../oci/descriptor.js';
-import { readRegularFile } from '../regular-file.js';
-import { resolveBelow } from '../rooted-path.js';
+import { readRegularFile } from '../system/regular-file.js';
+import { resolveBelow } from '../system/rooted-path.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;

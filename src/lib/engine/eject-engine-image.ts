@@ -2,11 +2,11 @@
 /** Taking mpu out of an image of a container engine. */
 import { throwIfInterrupted } from '../errors.js';
 import type { EjectOptions, EjectResult } from '../eject-types.js';
-import { Label } from '../inject-types.js';
+import { Label } from '../image/types.js';
 import { ejectImage } from '../oci/eject-image.js';
-import { PRELOAD_ENTRY, PRELOAD_FILE, hasPreloadVariable, preloadEntries } from '../preload-file.js';
-import { canonicalName, engineTarget, type EngineReference } from '../reference.js';
-import { sameTagError, targetExistsError } from '../target-errors.js';
+import { PRELOAD_ENTRY, PRELOAD_FILE, hasPreloadVariable, preloadEntries } from '../payload/preload-file.js';
+import { canonicalName, engineTarget, type EngineReference } from '../image/reference.js';
+import { sameTagError, targetExistsError } from '../image/target-errors.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, knownName, platformOf, supportedArchitecture, type Source } from './find-image.js';
 import { isMadeByMpu } from './inject-engine-image.js';
@@ -48,7 +48,13 @@ async function ejectFound(
   const { engine, image } = source;
   supportedArchitecture(reference, image, 'eject mpu from');
   const known = knownName(reference, image);
-  const common = { source: reference.text, store: engine.name, platforms: [platformOf(image)], skippedPlatforms: [], sizeAdded: 0 };
+  const common = {
+    source: reference.text,
+    store: engine.name,
+    platforms: [platformOf(image)],
+    skippedPlatforms: [],
+    sizeAdded: 0,
+  };
   throwIfInterrupted(options.signal);
   const isInjected = isMarked(image) || (await hasPreloadFile(source, saved));
   const original = isInjected ? await findOriginal(source) : image;
@@ -57,7 +63,8 @@ async function ejectFound(
   }
 
   const target = engineTarget(reference, known, { verb: 'eject', tag: options.tag });
-  if (isInjected && image.names.some((name) => canonicalName(name) === canonicalName(target))) throw sameTagError(target, 'eject');
+  if (isInjected && image.names.some((name) => canonicalName(name) === canonicalName(target)))
+    throw sameTagError(target, 'eject');
   const existing = await engine.inspect(target);
   const outcome = existing === undefined ? 'created' : 'replaced';
   if (existing !== undefined && existing.id === original?.id) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Why an engine cannot be used, or did not do what it was asked for. */
 import { ExitCode, MpuError, errnoName, messageOf } from '../errors.js';
-import type { EngineName } from '../inject-types.js';
+import type { EngineName } from '../image/types.js';
 
 const DENIED = /permission denied/i;
-const NOT_RUNNING = /cannot connect to the docker daemon|is the docker daemon running|error during connect|connection refused|cannot access containerd socket/i;
+const NOT_RUNNING =
+  /cannot connect to the docker daemon|is the docker daemon running|error during connect|connection refused|cannot access containerd socket/i;
 
 const PACKAGES: Partial<Record<EngineName, string>> = { docker: 'docker.io' };
 
@@ -39,8 +40,17 @@ export function engineError(name: EngineName, hasDaemon: boolean, what: string, 
     });
   }
   if (hasDaemon && NOT_RUNNING.test(why)) {
-    const next = name === 'nerdctl' ? 'sudo systemctl start containerd' : 'sudo systemctl start docker, or set DOCKER_HOST to where it listens';
-    return new MpuError({ code: 'engine-down', what: `cannot use ${name}`, why, next, exitCode: ExitCode.hostUnsupported });
+    const next =
+      name === 'nerdctl'
+        ? 'sudo systemctl start containerd'
+        : 'sudo systemctl start docker, or set DOCKER_HOST to where it listens';
+    return new MpuError({
+      code: 'engine-down',
+      what: `cannot use ${name}`,
+      why,
+      next,
+      exitCode: ExitCode.hostUnsupported,
+    });
   }
   return new MpuError({
     code: 'engine-failed',

@@ -25,10 +25,13 @@ export interface EngineImage {
 const strings = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 
-const textOrNothing = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const textOrNothing = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
 
 const isTrigger = (line: unknown): boolean =>
-  isJsonObject(line) && typeof line.created_by === 'string' && /^(\/bin\/sh -c #\(nop\) +)?ONBUILD /.test(line.created_by);
+  isJsonObject(line) &&
+  typeof line.created_by === 'string' &&
+  /^(\/bin\/sh -c #\(nop\) +)?ONBUILD /.test(line.created_by);
 
 /** What the `config` object of an image's configuration says of its containers. */
 function executionOf(value: unknown, history: unknown): Pick<EngineImage, 'labels' | 'environment' | 'hasTriggers'> {
@@ -64,12 +67,15 @@ export function parseImage(data: Buffer): EngineImage {
 export function parseBuildahImage(inspected: Buffer, listed: Buffer): EngineImage {
   const image: unknown = JSON.parse(inspected.toString());
   const docker = isJsonObject(image) ? image.Docker : undefined;
-  if (!isJsonObject(image) || typeof image.FromImageID !== 'string' || !isJsonObject(docker)) throw new TypeError('no image in the answer');
+  if (!isJsonObject(image) || typeof image.FromImageID !== 'string' || !isJsonObject(docker))
+    throw new TypeError('no image in the answer');
   const rootfs = isJsonObject(docker.rootfs) ? docker.rootfs : {};
   const id = `sha256:${image.FromImageID}`;
   const list: unknown = JSON.parse(listed.toString() || '[]');
   const names = (Array.isArray(list) ? (list as unknown[]) : []).flatMap((entry) =>
-    isJsonObject(entry) && typeof entry.id === 'string' && `sha256:${entry.id.replace(/^sha256:/, '')}` === id ? strings(entry.names) : [],
+    isJsonObject(entry) && typeof entry.id === 'string' && `sha256:${entry.id.replace(/^sha256:/, '')}` === id
+      ? strings(entry.names)
+      : [],
   );
   return {
     ...executionOf(docker.config, undefined),

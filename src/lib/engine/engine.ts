@@ -2,9 +2,9 @@
 /** docker, podman, nerdctl and buildah, driven through their command lines. */
 import { randomBytes } from 'node:crypto';
 import { ExitCode, MpuError, messageOf, throwIfInterrupted } from '../errors.js';
-import type { EngineName } from '../inject-types.js';
-import type { ImageFiles } from '../injection-plan.js';
-import { runProcess, type ProcessOptions, type ProcessResult } from '../run-process.js';
+import type { EngineName } from '../image/types.js';
+import type { ImageFiles } from '../payload/plan.js';
+import { runProcess, type ProcessOptions, type ProcessResult } from '../system/run-process.js';
 import { ContainerFiles, DirectoryFiles } from './container-files.js';
 import { engineError, lastWords, missingError } from './engine-errors.js';
 import { parseBuildahImage, parseImage, type EngineImage } from './engine-image.js';
@@ -43,7 +43,8 @@ export class Engine {
     const program = (['podman', 'nerdctl'] as const).find((other) => answer.stdout.includes(other)) ?? name;
     const engine = new Engine(name, program);
     // podman and buildah have no daemon, and everything they lack shows at the first real command.
-    if (program === 'docker') await engine.#run('ask the daemon for its version', ['version', '--format', '{{.Server.Version}}']);
+    if (program === 'docker')
+      await engine.#run('ask the daemon for its version', ['version', '--format', '{{.Server.Version}}']);
     if (program === 'nerdctl') await engine.#run('ask containerd for images', ['images', '--quiet']);
     if (program === 'buildah') engine.#checkPrivilege();
     return engine;
@@ -76,7 +77,9 @@ export class Engine {
   async inspect(name: string): Promise<EngineImage | undefined> {
     const isBuildah = this.program === 'buildah';
     const what = `inspect the image ${name}`;
-    const answer = await this.#start(isBuildah ? ['inspect', '--type', 'image', withoutAlgorithm(name)] : ['image', 'inspect', name]);
+    const answer = await this.#start(
+      isBuildah ? ['inspect', '--type', 'image', withoutAlgorithm(name)] : ['image', 'inspect', name],
+    );
     if (answer.status !== 0 && NO_IMAGE.test(answer.stderr)) return undefined;
     this.#check(what, answer);
     try {
@@ -124,8 +127,18 @@ export class Engine {
     const platform = platformFlags(image);
     if (this.program === 'podman' || this.program === 'buildah') {
       const format = ['--format', image.isDockerFormat ? 'docker' : 'oci', '--timestamp', String(timestamp)];
-      const said = Object.entries(image.isDockerFormat ? {} : annotations).map(([name, value]) => `--annotation=${name}=${value}`);
-      const flags = ['--quiet', '--layers=false', '--pull=never', '--identity-label=false', ...platform, ...format, ...said];
+      const said = Object.entries(image.isDockerFormat ? {} : annotations).map(
+        ([name, value]) => `--annotation=${name}=${value}`,
+      );
+      const flags = [
+        '--quiet',
+        '--layers=false',
+        '--pull=never',
+        '--identity-label=false',
+        ...platform,
+        ...format,
+        ...said,
+      ];
       return this.#build(['build', ...flags, '-'], await context(this.#nameOf(image)));
     }
     // BuildKit takes no image id after FROM, and the user's tag may move meanwhile.
@@ -149,7 +162,15 @@ export class Engine {
     const format = this.archiveFormat(image);
     const args = {
       docker: ['save', '--output', file, name],
-      podman: ['save', '--format', format, ...(format === 'oci-archive' ? ['--uncompressed'] : []), '--output', file, name],
+      podman: [
+        'save',
+        '--format',
+        format,
+        ...(format === 'oci-archive' ? ['--uncompressed'] : []),
+        '--output',
+        file,
+        name,
+      ],
       nerdctl: ['save', ...platformFlags(image), '--output', file, name],
       buildah: ['push', '--quiet', '--disable-compression', name, `${format}:${file}`],
     }[this.program];

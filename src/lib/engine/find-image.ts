@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Finding the engine that has an image. */
 import { ExitCode, MpuError } from '../errors.js';
-import { ENGINES, type EngineName, type InjectOptions } from '../inject-types.js';
-import { architectureOf, type Architecture } from '../payload.js';
-import { canonicalName, type EngineReference } from '../reference.js';
+import { ENGINES, type EngineName, type InjectOptions } from '../image/types.js';
+import { architectureOf, type Architecture } from '../payload/libraries.js';
+import { canonicalName, type EngineReference } from '../image/reference.js';
 import { Engine } from './engine.js';
 import type { EngineImage } from './engine-image.js';
 
@@ -43,7 +43,9 @@ async function findAnywhere(reference: EngineReference, onNotice: InjectOptions[
   const [first, second] = found.map(({ engine }) => engine.name);
   if (found[0] !== undefined) {
     if (first !== undefined && second !== undefined) {
-      onNotice?.(`both ${first} and ${second} have ${reference.text}; taking ${first}'s (--engine ${second} for the other)`);
+      onNotice?.(
+        `both ${first} and ${second} have ${reference.text}; taking ${first}'s (--engine ${second} for the other)`,
+      );
     }
     return found[0];
   }

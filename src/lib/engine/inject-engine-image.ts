@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting an image of a container engine: by a build on it that only adds, or by editing it in an archive. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../inject-types.js';
-import { planInjection, type InjectionPlan } from '../injection-plan.js';
-import { packLayer } from '../layer.js';
+import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../image/types.js';
+import { planInjection, type InjectionPlan } from '../payload/plan.js';
+import { packLayer } from '../oci/pack-layer.js';
 import { sha256 } from '../oci/descriptor.js';
 import { injectImage } from '../oci/inject-image.js';
-import { loadLibraries } from '../payload.js';
-import { PRELOAD_VARIABLE, preloadVariable } from '../preload-file.js';
-import { canonicalName, engineTarget, type EngineReference } from '../reference.js';
-import { sameTagError, targetExistsError } from '../target-errors.js';
-import { version } from '../version.js';
+import { loadLibraries } from '../payload/libraries.js';
+import { PRELOAD_VARIABLE, preloadVariable } from '../payload/preload-file.js';
+import { canonicalName, engineTarget, type EngineReference } from '../image/reference.js';
+import { sameTagError, targetExistsError } from '../image/target-errors.js';
+import { version } from '../package/version.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, knownName, platformOf, supportedArchitecture, type Source } from './find-image.js';
 import { withFiles, withSavedImage, type SavedImage } from './saved-image.js';
@@ -29,8 +29,12 @@ async function buildContext(
   const lines = [
     `FROM ${from}`,
     'ADD layer.tar /',
-    ...(loadedBy === PRELOAD_VARIABLE ? [`ENV ${PRELOAD_VARIABLE}=${dockerfileWord(preloadVariable(environment) ?? '')}`] : []),
-    `LABEL ${Object.entries(labels).map(([name, value]) => `${name}=${dockerfileWord(value)}`).join(' ')}`,
+    ...(loadedBy === PRELOAD_VARIABLE
+      ? [`ENV ${PRELOAD_VARIABLE}=${dockerfileWord(preloadVariable(environment) ?? '')}`]
+      : []),
+    `LABEL ${Object.entries(labels)
+      .map(([name, value]) => `${name}=${dockerfileWord(value)}`)
+      .join(' ')}`,
   ];
   return packLayer(
     [
@@ -63,7 +67,10 @@ async function build(
   options: InjectOptions,
 ): Promise<EngineImage> {
   const { timestamp = 0 } = options;
-  const id = await engine.build(image, (from) => buildContext(from, layer, plan, labels, timestamp), { timestamp, annotations: labels });
+  const id = await engine.build(image, (from) => buildContext(from, layer, plan, labels, timestamp), {
+    timestamp,
+    annotations: labels,
+  });
   const made = await engine.inspect(id);
   const isBuiltOn = image.layers.every((digest, index) => made?.layers[index] === digest);
   if (made !== undefined && isBuiltOn && isSameInjection(made, image, labels)) return made;

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What an image of a container engine has of mpu, and what an injection would do. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label } from '../inject-types.js';
+import { Label } from '../image/types.js';
 import type { InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
-import { findLibC, planInjection, type ImageFiles } from '../injection-plan.js';
-import { architectureOf, loadLibraries } from '../payload.js';
-import { PLATFORM_ENTRY, PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
-import type { EngineReference } from '../reference.js';
+import { findLibC, planInjection, type ImageFiles } from '../payload/plan.js';
+import { architectureOf, loadLibraries } from '../payload/libraries.js';
+import {
+  PLATFORM_ENTRY,
+  PRELOAD_ENTRY,
+  PRELOAD_FILE,
+  preloadEntries,
+  preloadVariable,
+} from '../payload/preload-file.js';
+import type { EngineReference } from '../image/reference.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, platformOf } from './find-image.js';
 import { isMadeByMpu } from './inject-engine-image.js';
@@ -34,7 +40,11 @@ async function inspectFiles(
   const known = describe(image);
   const architecture = architectureOf(image.architecture);
   if (image.os !== 'linux' || architecture === undefined) {
-    return { ...known, state: 'not-injected', onInject: { action: 'refuse', why: `there is no library for ${known.platform}` } };
+    return {
+      ...known,
+      state: 'not-injected',
+      onInject: { action: 'refuse', why: `there is no library for ${known.platform}` },
+    };
   }
   const preloadFile = preloadEntries((await files.readFile(PRELOAD_FILE))?.toString('latin1') ?? '');
   const libc = await findLibC(files, architecture, name).catch(() => undefined);
@@ -57,6 +67,8 @@ export async function inspectEngineImage(reference: EngineReference, options: In
   const source = await findImage(reference, options);
   const { engine, image } = source;
   options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
-  const platform = await withImageFiles(source, options, (files) => inspectFiles(reference.text, image, files, options));
+  const platform = await withImageFiles(source, options, (files) =>
+    inspectFiles(reference.text, image, files, options),
+  );
   return { image: reference.text, store: engine.name, digest: image.id, state: platform.state, platforms: [platform] };
 }

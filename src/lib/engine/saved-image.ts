@@ -5,13 +5,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MpuError, fileError, throwIfInterrupted } from '../errors.js';
-import type { InjectOptions } from '../inject-types.js';
-import type { ImageFiles } from '../injection-plan.js';
+import type { InjectOptions } from '../image/types.js';
+import type { ImageFiles } from '../payload/plan.js';
 import { readImage } from '../oci/image.js';
 import type { ImageStore } from '../oci/image-store.js';
 import { layerOptions } from '../oci/layer-options.js';
 import { LayeredFiles } from '../oci/layered-files.js';
-import { openStore } from '../oci/open-store.js';
+import { openStore } from '../stores/open-store.js';
 import type { Source } from './find-image.js';
 
 /** Options with which an editor is to make the new archive. */
@@ -109,7 +109,11 @@ async function idOf(store: ImageStore): Promise<string> {
 }
 
 /** Gives `work` the image as an archive; whatever was written is removed, even if the process ends at once. */
-export async function withSavedImage<T>(source: Source, options: Options, work: (saved: SavedImage) => Promise<T>): Promise<T> {
+export async function withSavedImage<T>(
+  source: Source,
+  options: Options,
+  work: (saved: SavedImage) => Promise<T>,
+): Promise<T> {
   let directory: string | undefined;
   const removeNow = (): void => {
     if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
@@ -130,11 +134,19 @@ export async function withSavedImage<T>(source: Source, options: Options, work: 
 }
 
 /** Gives `work` the files of an image: of a container that is never started, or of the archive. */
-export async function withFiles<T>({ engine, image }: Source, saved: SavedImage, work: (files: ImageFiles) => Promise<T>): Promise<T> {
+export async function withFiles<T>(
+  { engine, image }: Source,
+  saved: SavedImage,
+  work: (files: ImageFiles) => Promise<T>,
+): Promise<T> {
   return engine.canRead(image) ? engine.withFiles(image, work) : work(await saved.files());
 }
 
 /** The same where nothing else is done with the image. */
-export async function withImageFiles<T>(source: Source, options: Options, work: (files: ImageFiles) => Promise<T>): Promise<T> {
+export async function withImageFiles<T>(
+  source: Source,
+  options: Options,
+  work: (files: ImageFiles) => Promise<T>,
+): Promise<T> {
   return withSavedImage(source, options, (saved) => withFiles(source, saved, work));
 }

@@ -6,8 +6,8 @@
  */
 import { existsSync } from 'node:fs';
 import { ExitCode, MpuError, messageOf, throwIfInterrupted } from '../errors.js';
-import { findProgram, lastLines } from '../module/program.js';
-import { runProcess, type ProcessResult } from '../run-process.js';
+import { findProgram, lastLines } from '../system/program.js';
+import { runProcess, type ProcessResult } from '../system/run-process.js';
 
 /** A GPU; sizes in MiB, null where nvidia-smi does not know. */
 export interface Gpu {
@@ -82,7 +82,8 @@ export async function findNvidiaSmi({ preload, signal }: FindOptions = {}): Prom
   const path = await findProgram('nvidia-smi');
   if (path !== undefined) return { command: [path], env, signal };
   // The library is not in that root.
-  if (preload === undefined && existsSync(`${DRIVER_ROOT}/usr/bin/nvidia-smi`)) return { command: ['chroot', DRIVER_ROOT, 'nvidia-smi'], env, signal };
+  if (preload === undefined && existsSync(`${DRIVER_ROOT}/usr/bin/nvidia-smi`))
+    return { command: ['chroot', DRIVER_ROOT, 'nvidia-smi'], env, signal };
   throw new MpuError({
     code: 'no-nvidia-smi',
     what: WHAT,
@@ -106,7 +107,10 @@ function noAnswer(why: string): MpuError {
 }
 
 /** Runs nvidia-smi to its end. Throws an MpuError: nvidia-smi-hangs (exit code 3), interrupted. */
-async function start({ command: [program = '', ...args], env, signal, limit = ANSWER_MS }: NvidiaSmi, more: readonly string[]): Promise<ProcessResult> {
+async function start(
+  { command: [program = '', ...args], env, signal, limit = ANSWER_MS }: NvidiaSmi,
+  more: readonly string[],
+): Promise<ProcessResult> {
   for (const pid of stuck) if (!existsSync(`/proc/${pid}`)) stuck.delete(pid);
   // Or every scrape of a service would leave one more.
   if (stuck.size > 0) throw noAnswer(`one that was asked before cannot be ended (PID ${[...stuck].join(', ')})`);
@@ -152,11 +156,16 @@ function csvRows(text: string, columns: number): string[][] {
 
 /** The GPUs, none where the driver has none. Throws an MpuError (nvidia-smi-failed or nvidia-smi-hangs, exit code 3; interrupted). */
 export async function queryGpus(smi: NvidiaSmi): Promise<Gpu[]> {
-  const text = await ask(smi, ['--query-gpu=index,uuid,memory.total,memory.used,name', '--format=csv,noheader,nounits']);
+  const text = await ask(smi, [
+    '--query-gpu=index,uuid,memory.total,memory.used,name',
+    '--format=csv,noheader,nounits',
+  ]);
   return csvRows(text, 5).flatMap(([index, uuid = '', total, used, name = '']) => {
     const number = numberOrNull(index);
     // "No devices were found", with exit status 0 in some releases.
-    return number === null ? [] : [{ index: number, uuid, memoryTotal: numberOrNull(total), memoryUsed: numberOrNull(used), name }];
+    return number === null
+      ? []
+      : [{ index: number, uuid, memoryTotal: numberOrNull(total), memoryUsed: numberOrNull(used), name }];
   });
 }
 
@@ -198,8 +207,11 @@ export function parseMonitor(text: string): MonitoredUse[] {
 /** Types and utilization; nothing on GPUs that cannot be monitored (MIG). */
 async function monitor(smi: NvidiaSmi, gpus: readonly Gpu[]): Promise<MonitoredUse[]> {
   const groups: number[][] = [];
-  for (let at = 0; at < gpus.length; at += GPUS_A_MONITOR) groups.push(gpus.slice(at, at + GPUS_A_MONITOR).map(({ index }) => index));
-  const answers = await Promise.all(groups.map((group) => start(smi, ['pmon', '-c', '1', '-s', 'um', '-i', group.join(',')])));
+  for (let at = 0; at < gpus.length; at += GPUS_A_MONITOR)
+    groups.push(gpus.slice(at, at + GPUS_A_MONITOR).map(({ index }) => index));
+  const answers = await Promise.all(
+    groups.map((group) => start(smi, ['pmon', '-c', '1', '-s', 'um', '-i', group.join(',')])),
+  );
   return answers.flatMap(({ stdout }) => parseMonitor(stdout.toString()));
 }
 

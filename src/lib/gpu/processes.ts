@@ -2,15 +2,29 @@
 /** The GPU processes of this host, or in a container its own, with the container that each is in. */
 import { existsSync } from 'node:fs';
 import type { Runtime } from '../containers/cgroup.js';
-import { containersByPid, findContainers, numberInContainer, selectContainers, type Container } from '../containers/containers.js';
+import {
+  containersByPid,
+  findContainers,
+  numberInContainer,
+  selectContainers,
+  type Container,
+} from '../containers/containers.js';
 import type { Pod } from '../containers/names.js';
 import { argumentsOf, isOnHost, readProcess } from '../containers/processes.js';
 import { ExitCode, MpuError, messageOf } from '../errors.js';
-import { findProgram } from '../module/program.js';
-import { nativeLibrary } from '../native-library.js';
-import { runProcess } from '../run-process.js';
+import { findProgram } from '../system/program.js';
+import { nativeLibrary } from '../package/library.js';
+import { runProcess } from '../system/run-process.js';
 import { translate } from '../translator.js';
-import { findNvidiaSmi, queryGpus, queryProcesses, type Gpu, type GpuUse, type NvidiaSmi, type Utilization } from './nvidia-smi.js';
+import {
+  findNvidiaSmi,
+  queryGpus,
+  queryProcesses,
+  type Gpu,
+  type GpuUse,
+  type NvidiaSmi,
+  type Utilization,
+} from './nvidia-smi.js';
 
 /** The container of a process, as it is reported. */
 export interface ContainerOfProcess {
@@ -59,7 +73,10 @@ async function userNames(uids: readonly number[]): Promise<Map<number, string>> 
   const names = new Map<number, string>();
   const getent = await findProgram('getent');
   if (uids.length === 0 || getent === undefined) return names;
-  const { stdout } = await runProcess(getent, ['passwd', ...new Set(uids.map(String))], { signal: AbortSignal.timeout(NAMES_MS), patience: 0 });
+  const { stdout } = await runProcess(getent, ['passwd', ...new Set(uids.map(String))], {
+    signal: AbortSignal.timeout(NAMES_MS),
+    patience: 0,
+  });
   for (const line of stdout.toString().split('\n')) {
     const [name = '', , uid] = line.split(':');
     if (uid !== undefined) names.set(Number(uid), name);
@@ -141,7 +158,9 @@ export async function findGpuProcesses({ selector, signal }: FindProcessesOption
       code: 'no-gpu',
       what: 'cannot list GPU processes',
       why: 'nvidia-smi finds no GPU here',
-      next: onHost ? 'lspci -d 10de: shows whether there is one; mpu doctor tells more' : 'run the container with --gpus all or a CDI device',
+      next: onHost
+        ? 'lspci -d 10de: shows whether there is one; mpu doctor tells more'
+        : 'run the container with --gpus all or a CDI device',
       exitCode: ExitCode.hostUnsupported,
     });
   }
@@ -150,9 +169,16 @@ export async function findGpuProcesses({ selector, signal }: FindProcessesOption
   const byPid = containersByPid(containers);
   const chosen = selector === undefined ? undefined : new Set(selectContainers(containers, selector));
   const seen = uses.map((use) => ({ use, process: readProcess(use.pid), container: byPid.get(use.pid) }));
-  const shown = seen.filter(({ container }) => chosen === undefined || (container !== undefined && chosen.has(container)));
+  const shown = seen.filter(
+    ({ container }) => chosen === undefined || (container !== undefined && chosen.has(container)),
+  );
   const users = await userNames(shown.flatMap(({ process }) => process?.uid ?? []));
-  const hostPids = onHost ? shown.map(({ use }) => use.pid) : await translate(shown.map(({ use }) => use.pid), 'to-host');
+  const hostPids = onHost
+    ? shown.map(({ use }) => use.pid)
+    : await translate(
+        shown.map(({ use }) => use.pid),
+        'to-host',
+      );
   const processes = shown.flatMap(({ use, process, container }, index): GpuProcess[] => {
     const hostPid = hostPids[index] ?? 0;
     // In a container: of no process of its own, or of one that has ended meanwhile.

@@ -31,7 +31,12 @@ export function formatMetrics(families: readonly MetricFamily[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
     .map(({ name, type, help, samples }) =>
-      [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...samples.map((sample) => formatSample(name, sample)), ''].join('\n'),
+      [
+        `# HELP ${name} ${escapeHelp(help)}`,
+        `# TYPE ${name} ${type}`,
+        ...samples.map((sample) => formatSample(name, sample)),
+        '',
+      ].join('\n'),
     )
     .join('');
 }

@@ -4,10 +4,10 @@ import { pidnsPath } from '../containers/processes.js';
 import { findDriver } from '../driver/driver.js';
 import { MpuError, throwIfInterrupted } from '../errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../gpu/processes.js';
-import { Host } from '../module/host.js';
-import { loadedModule, type LoadedModule } from '../module/loaded.js';
-import { pidnsState } from '../pidns-file.js';
-import { version } from '../version.js';
+import { Host } from '../system/host.js';
+import { loadedModule, type LoadedModule } from '../module/loaded-module.js';
+import { pidnsState } from '../containers/pidns-file.js';
+import { version } from '../package/version.js';
 import type { MetricFamily, Sample } from './exposition.js';
 
 const MIB = 1 << 20;
@@ -24,23 +24,50 @@ const counter = (name: string, help: string, value: number | undefined): MetricF
 /** What mpu.ko has counted; nothing besides whether it is loaded where it is not, or where it may not be asked. */
 export function moduleMetrics({ owner, answer }: LoadedModule): MetricFamily[] {
   const counters = answer?.counters;
-  const about = answer === undefined ? [] : [{ labels: { version: answer.version, abi: String(answer.abi), interception: answer.intercept }, value: 1 }];
+  const about =
+    answer === undefined
+      ? []
+      : [{ labels: { version: answer.version, abi: String(answer.abi), interception: answer.intercept }, value: 1 }];
   return [
     gauge('mpu_module_loaded', 'Whether mpu.ko is loaded.', single(owner === 'mpu' ? 1 : 0)),
     gauge('mpu_module_info', 'The loaded mpu.ko.', about),
-    counter('mpu_module_requests_total', 'Requests to translate that mpu.ko has answered since it was loaded.', counters?.requests),
+    counter(
+      'mpu_module_requests_total',
+      'Requests to translate that mpu.ko has answered since it was loaded.',
+      counters?.requests,
+    ),
     counter('mpu_module_pids_total', 'PIDs in those requests.', counters?.pids),
-    counter('mpu_module_hidden_pids_total', 'PIDs among those that the caller may not see, or that name no process.', counters?.hidden),
-    counter('mpu_module_rewritten_total', 'Answers of the driver that interception has put right.', counters?.rewritten),
-    counter('mpu_module_untouched_total', 'Answers with PIDs that interception has left as they were.', counters?.untouched),
-    gauge('mpu_module_calls_in_flight', 'Calls to the driver that interception is looking after now.', counters === undefined ? [] : single(counters.inFlight)),
+    counter(
+      'mpu_module_hidden_pids_total',
+      'PIDs among those that the caller may not see, or that name no process.',
+      counters?.hidden,
+    ),
+    counter(
+      'mpu_module_rewritten_total',
+      'Answers of the driver that interception has put right.',
+      counters?.rewritten,
+    ),
+    counter(
+      'mpu_module_untouched_total',
+      'Answers with PIDs that interception has left as they were.',
+      counters?.untouched,
+    ),
+    gauge(
+      'mpu_module_calls_in_flight',
+      'Calls to the driver that interception is looking after now.',
+      counters === undefined ? [] : single(counters.inFlight),
+    ),
   ];
 }
 
 async function driverMetrics(): Promise<MetricFamily> {
   const driver = await findDriver();
   const labels = { release: driver?.release ?? '', flavour: driver?.flavour ?? '', regime: driver?.regime?.id ?? '' };
-  return gauge('mpu_driver_info', "NVIDIA's driver and the way in which it speaks of PIDs.", driver === undefined ? [] : [{ labels, value: 1 }]);
+  return gauge(
+    'mpu_driver_info',
+    "NVIDIA's driver and the way in which it speaks of PIDs.",
+    driver === undefined ? [] : [{ labels, value: 1 }],
+  );
 }
 
 /** Labels of a process's container; empty ones for a process of the host. */
@@ -76,15 +103,36 @@ function gpuMetrics(found: GpuProcesses | undefined): MetricFamily[] {
       const value = valueOf(gpu);
       return value === null ? [] : [{ labels: { gpu: String(gpu.index), uuid: gpu.uuid }, value }];
     });
-  const sum = (valueOf: (process: GpuProcess) => number | null): Sample[] => (found === undefined ? [] : perContainer(found, valueOf));
+  const sum = (valueOf: (process: GpuProcess) => number | null): Sample[] =>
+    found === undefined ? [] : perContainer(found, valueOf);
   const ratio = (percent: number | null): number | null => (percent === null ? null : percent / 100);
   return [
     gauge('mpu_gpu_up', 'Whether nvidia-smi answers and there is a GPU.', single(found === undefined ? 0 : 1)),
-    gauge('mpu_gpu_memory_total_bytes', 'Memory of a GPU.', perGpu(({ memoryTotal }) => inBytes(memoryTotal))),
-    gauge('mpu_gpu_memory_used_bytes', 'Memory of a GPU in use, also by the driver itself.', perGpu(({ memoryUsed }) => inBytes(memoryUsed))),
-    gauge('mpu_container_gpu_processes', 'Processes of a container, or with empty labels of the host, on a GPU.', sum(() => 1)),
-    gauge('mpu_container_gpu_memory_bytes', 'GPU memory of those processes.', sum(({ memory }) => inBytes(memory))),
-    gauge('mpu_container_gpu_sm_utilization_ratio', 'Part of the time in which those processes kept the GPU busy.', sum(({ utilization }) => ratio(utilization.sm))),
+    gauge(
+      'mpu_gpu_memory_total_bytes',
+      'Memory of a GPU.',
+      perGpu(({ memoryTotal }) => inBytes(memoryTotal)),
+    ),
+    gauge(
+      'mpu_gpu_memory_used_bytes',
+      'Memory of a GPU in use, also by the driver itself.',
+      perGpu(({ memoryUsed }) => inBytes(memoryUsed)),
+    ),
+    gauge(
+      'mpu_container_gpu_processes',
+      'Processes of a container, or with empty labels of the host, on a GPU.',
+      sum(() => 1),
+    ),
+    gauge(
+      'mpu_container_gpu_memory_bytes',
+      'GPU memory of those processes.',
+      sum(({ memory }) => inBytes(memory)),
+    ),
+    gauge(
+      'mpu_container_gpu_sm_utilization_ratio',
+      'Part of the time in which those processes kept the GPU busy.',
+      sum(({ utilization }) => ratio(utilization.sm)),
+    ),
   ];
 }
 
@@ -92,7 +140,10 @@ function gpuMetrics(found: GpuProcesses | undefined): MetricFamily[] {
  * All metrics at this moment. A machine whose GPUs cannot be asked has mpu_gpu_up 0; `onProblem` is told why. Throws an
  * MpuError (interrupted) once the signal has fired.
  */
-export async function collectMetrics(onProblem: (error: MpuError) => void, signal?: AbortSignal): Promise<MetricFamily[]> {
+export async function collectMetrics(
+  onProblem: (error: MpuError) => void,
+  signal?: AbortSignal,
+): Promise<MetricFamily[]> {
   const found = await findGpuProcesses({ signal }).catch((error: unknown) => {
     throwIfInterrupted(signal);
     if (!(error instanceof MpuError)) throw error;
@@ -103,7 +154,11 @@ export async function collectMetrics(onProblem: (error: MpuError) => void, signa
     gauge('mpu_build_info', 'This mpu.', [{ labels: { version }, value: 1 }]),
     await driverMetrics(),
     ...moduleMetrics(await loadedModule(await Host.open())),
-    gauge('mpu_namespace_file_ready', "Whether the host's PID namespace file is where containers are given it from.", single(pidnsState(pidnsPath()) === 'host' ? 1 : 0)),
+    gauge(
+      'mpu_namespace_file_ready',
+      "Whether the host's PID namespace file is where containers are given it from.",
+      single(pidnsState(pidnsPath()) === 'host' ? 1 : 0),
+    ),
     ...gpuMetrics(found),
   ];
 }

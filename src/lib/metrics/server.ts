@@ -36,7 +36,9 @@ function listenError(text: string, error: unknown): MpuError {
     code: denied ? 'permission-denied' : 'listen-failed',
     what: `cannot listen on ${text}`,
     why: messageOf(error),
-    next: denied ? 'take a port above 1023, or run it as root' : 'take another address or port, or end what listens there: ss -ltnp',
+    next: denied
+      ? 'take a port above 1023, or run it as root'
+      : 'take another address or port, or end what listens there: ss -ltnp',
     exitCode: denied ? ExitCode.permission : ExitCode.failed,
     cause: error,
   });
@@ -69,16 +71,23 @@ export async function serveMetrics({ address, collect, signal, onListening }: Se
   const server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/\?.*$/, '');
     if (path !== '/metrics') answer(response, 404, 'text/plain', 'the metrics are at /metrics\n');
-    else if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, 'text/plain', 'GET is what it answers\n');
+    else if (request.method !== 'GET' && request.method !== 'HEAD')
+      answer(response, 405, 'text/plain', 'GET is what it answers\n');
     else {
       scrape().then(
-        (text) => { answer(response, 200, CONTENT_TYPE, text); },
-        (error: unknown) => { answer(response, 500, 'text/plain', `${messageOf(error)}\n`); },
+        (text) => {
+          answer(response, 200, CONTENT_TYPE, text);
+        },
+        (error: unknown) => {
+          answer(response, 500, 'text/plain', `${messageOf(error)}\n`);
+        },
       );
     }
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => { reject(listenError(address, error)); });
+    server.once('error', (error) => {
+      reject(listenError(address, error));
+    });
     server.once('close', resolve);
     server.listen(port, host, () => {
       const bound = server.address() as AddressInfo;

@@ -2,8 +2,8 @@
 /** The files by which a system loads mpu.ko at boot, and with which parameters. */
 import { readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { readIfPresent, type Host } from './host.js';
-import { makeParent, type UndoList } from './undo.js';
+import { readIfPresent, type Host } from '../system/host.js';
+import { makeParent, type UndoList } from '../system/rollback.js';
 
 /** systemd-modules-load(8) reads it at boot. */
 export const BOOT_FILE = '/etc/modules-load.d/mpu.conf';
@@ -14,7 +14,9 @@ export const OPTIONS_FILE = '/etc/modprobe.d/mpu.conf';
 const OPTIONS_TEXT = '# Written by mpu module install --intercept.\noptions mpu intercept=1\n';
 
 /** Where systemd-modules-load(8) looks: a file masks those of its name in later directories. */
-const BOOT_DIRECTORIES = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map((parent) => `${parent}/modules-load.d`);
+const BOOT_DIRECTORIES = ['/etc', '/run', '/usr/local/lib', '/usr/lib', '/lib'].map(
+  (parent) => `${parent}/modules-load.d`,
+);
 
 /** Whether the module is loaded at boot, by whoever's file: a package's lies in /usr/lib. */
 export async function isLoadedAtBoot(host: Host): Promise<boolean> {
@@ -37,7 +39,12 @@ export async function configurationPath(host: Host, file: string): Promise<strin
 }
 
 /** Writes a file of configuration, or removes it where there is to be none. Returns whether anything changed. */
-async function writeConfiguration(host: Host, file: string, text: string | undefined, undo: UndoList): Promise<boolean> {
+async function writeConfiguration(
+  host: Host,
+  file: string,
+  text: string | undefined,
+  undo: UndoList,
+): Promise<boolean> {
   const path = await configurationPath(host, file);
   const link = await readlink(path).catch(() => undefined);
   const before = await readIfPresent(path);
@@ -66,6 +73,8 @@ async function writeConfiguration(host: Host, file: string, text: string | undef
  * Lets the module be loaded at boot, with interception on or off, or as it was. Returns whether anything changed.
  */
 export async function configureBoot(host: Host, intercept: boolean | undefined, undo: UndoList): Promise<boolean> {
-  const options = intercept !== undefined && (await writeConfiguration(host, OPTIONS_FILE, intercept ? OPTIONS_TEXT : undefined, undo));
+  const options =
+    intercept !== undefined &&
+    (await writeConfiguration(host, OPTIONS_FILE, intercept ? OPTIONS_TEXT : undefined, undo));
   return (await writeConfiguration(host, BOOT_FILE, BOOT_TEXT, undo)) || options;
 }

@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { publish, withLock, withScratch } from '../download-cache.js';
+import { publish, withLock, withScratch } from '../system/download-cache.js';
 import { MpuError, fileError, throwIfInterrupted } from '../errors.js';
-import { readIfPresent, type Host } from './host.js';
+import { readIfPresent, type Host } from '../system/host.js';
 import { chooseCompiler, kernelBuild, type KernelBuild } from './kernel-build.js';
 import { readModuleFile, type ModuleFile } from './module-file.js';
-import { lastLines, runProgram } from './program.js';
+import { lastLines, runProgram } from '../system/program.js';
 import { signModule, type SigningKey } from './sign.js';
 import { copySources, sourceDigest, sourceVersion } from './source.js';
 
@@ -78,7 +78,9 @@ async function make(host: Host, build: KernelBuild, scratch: string, options: Bu
   ];
   options.onProgress?.(`building mpu.ko for ${host.kernel} with ${compiler.program}`);
   // A make that runs mpu must not hand its own flags down.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !['MAKEFLAGS', 'MAKELEVEL', 'ARCH', 'CROSS_COMPILE'].includes(name)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !['MAKEFLAGS', 'MAKELEVEL', 'ARCH', 'CROSS_COMPILE'].includes(name)),
+  );
   const result = await runProgram('make', args, what, { signal: options.signal, env });
   throwIfInterrupted(options.signal);
   if (result.status === 0) return join(source, 'mpu.ko');

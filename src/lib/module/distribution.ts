@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Which packages to name when something is missing: by /etc/os-release of the system. */
-import { readIfPresent, type Host } from './host.js';
+import { readIfPresent, type Host } from '../system/host.js';
 
 /** Families of distributions that install packages alike. */
 export type Family = 'debian' | 'redhat' | 'suse' | 'arch' | 'alpine' | 'unknown';

@@ -2,8 +2,8 @@
 /** DKMS, which builds modules again at every kernel update. */
 import { existsSync } from 'node:fs';
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { readIfPresent, type Host } from './host.js';
-import { findProgram, lastLines, runProgram } from './program.js';
+import { readIfPresent, type Host } from '../system/host.js';
+import { findProgram, lastLines, runProgram } from '../system/program.js';
 
 /** A version of mpu that DKMS knows, and for which kernel; `kernel` is undefined when it was only added. */
 export interface DkmsEntry {
@@ -37,7 +37,9 @@ export class Dkms {
   }
 
   async #run(args: readonly string[], what: string, signal?: AbortSignal): Promise<string> {
-    const [program = '', ...operands] = this.host.isThisSystem ? ['dkms', ...args] : ['chroot', this.host.root, 'dkms', ...args];
+    const [program = '', ...operands] = this.host.isThisSystem
+      ? ['dkms', ...args]
+      : ['chroot', this.host.root, 'dkms', ...args];
     const result = await runProgram(program, operands, what, { signal });
     throwIfInterrupted(signal);
     if (result.status === 0) return result.stdout.toString();
@@ -46,7 +48,10 @@ export class Dkms {
       code: 'dkms-failed',
       what,
       why: `dkms ${args[0] ?? ''} failed: ${lastLines(result)}`,
-      next: log === undefined ? 'run it again with --no-dkms, or see what DKMS lacks: dkms status' : `read ${this.host.path(log)}`,
+      next:
+        log === undefined
+          ? 'run it again with --no-dkms, or see what DKMS lacks: dkms status'
+          : `read ${this.host.path(log)}`,
     });
   }
 
@@ -69,12 +74,20 @@ export class Dkms {
 
   /** Builds for one kernel; nothing that is installed changes. */
   async build(version: string, kernel: string, signal?: AbortSignal): Promise<void> {
-    await this.#run(['build', '-m', 'mpu', '-v', version, '-k', kernel], `cannot build mpu.ko for kernel ${kernel} with DKMS`, signal);
+    await this.#run(
+      ['build', '-m', 'mpu', '-v', version, '-k', kernel],
+      `cannot build mpu.ko for kernel ${kernel} with DKMS`,
+      signal,
+    );
   }
 
   /** Installs what was built for one kernel. DKMS leaves a module alone that is there already in this or a later version. */
   async install(version: string, kernel: string, signal?: AbortSignal): Promise<void> {
-    await this.#run(['install', '-m', 'mpu', '-v', version, '-k', kernel], `cannot install mpu.ko for kernel ${kernel} with DKMS`, signal);
+    await this.#run(
+      ['install', '-m', 'mpu', '-v', version, '-k', kernel],
+      `cannot install mpu.ko for kernel ${kernel} with DKMS`,
+      signal,
+    );
   }
 
   /** Takes one kernel's module away, or without `kernel` all and the registration. */

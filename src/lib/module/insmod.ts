@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Why the kernel did not take a module. */
 import { ExitCode, MpuError } from '../errors.js';
-import type { ProcessResult } from '../run-process.js';
-import type { Host } from './host.js';
-import { foreignModule } from './loaded.js';
+import type { ProcessResult } from '../system/run-process.js';
+import type { Host } from '../system/host.js';
+import { foreignModule } from './loaded-module.js';
 import type { ModuleFile } from './module-file.js';
-import { findProgram, lastLines, runProgram } from './program.js';
+import { findProgram, lastLines, runProgram } from '../system/program.js';
 import { mayLoadModules, readRestrictions, type Restrictions } from './restrictions.js';
 
 /** What is known when insmod has failed. */
@@ -41,30 +41,75 @@ export function insmodError(failure: InsmodFailure): MpuError {
   const what = `the kernel does not take ${file.path}`;
   const secureBoot = restrictions.secureBoot === 'on' ? 'Secure Boot is on; ' : '';
   // Debian and Ubuntu: "Loading of unsigned module is rejected"; lockdown: "Lockdown: insmod: unsigned module loading is restricted".
-  const locked = /Lockdown: .*module|Loading of unsigned module is rejected/i.test(kernelLog) || (restrictions.lockdown !== 'none' && restrictions.lockdown !== 'unknown');
+  const locked =
+    /Lockdown: .*module|Loading of unsigned module is rejected/i.test(kernelLog) ||
+    (restrictions.lockdown !== 'none' && restrictions.lockdown !== 'unknown');
 
   if (/Key was rejected|Required key not available|Key has been revoked|Key has expired|Bad message/i.test(said)) {
-    const state = file.signed ? 'its signature is by a key that the kernel does not know' : 'it is not signed, and the kernel takes signed modules only';
-    return new MpuError({ code: 'signature-refused', what, why: `${secureBoot}${state} (${said})`, next: signing(failure), exitCode: ExitCode.permission });
+    const state = file.signed
+      ? 'its signature is by a key that the kernel does not know'
+      : 'it is not signed, and the kernel takes signed modules only';
+    return new MpuError({
+      code: 'signature-refused',
+      what,
+      why: `${secureBoot}${state} (${said})`,
+      next: signing(failure),
+      exitCode: ExitCode.permission,
+    });
   }
   if (/Operation not permitted|Permission denied/i.test(said)) {
     if (!capable) {
-      return new MpuError({ code: 'permission-denied', what, why: 'it needs CAP_SYS_MODULE', next: `sudo mpu module load${failure.flags}`, exitCode: ExitCode.permission });
+      return new MpuError({
+        code: 'permission-denied',
+        what,
+        why: 'it needs CAP_SYS_MODULE',
+        next: `sudo mpu module load${failure.flags}`,
+        exitCode: ExitCode.permission,
+      });
     }
     if (restrictions.modulesDisabled) {
-      return new MpuError({ code: 'modules-disabled', what, why: 'kernel.modules_disabled is 1: no module can be loaded until the next boot', next: 'reboot without that setting (grep -r modules_disabled /etc/sysctl.d), then: mpu module load', exitCode: ExitCode.permission });
+      return new MpuError({
+        code: 'modules-disabled',
+        what,
+        why: 'kernel.modules_disabled is 1: no module can be loaded until the next boot',
+        next: 'reboot without that setting (grep -r modules_disabled /etc/sysctl.d), then: mpu module load',
+        exitCode: ExitCode.permission,
+      });
     }
     if (locked && !file.signed) {
-      return new MpuError({ code: 'lockdown', what, why: `${secureBoot}kernel lockdown takes signed modules only (${withLog(failure)})`, next: signing(failure), exitCode: ExitCode.permission });
+      return new MpuError({
+        code: 'lockdown',
+        what,
+        why: `${secureBoot}kernel lockdown takes signed modules only (${withLog(failure)})`,
+        next: signing(failure),
+        exitCode: ExitCode.permission,
+      });
     }
-    return new MpuError({ code: 'permission-denied', what, why: `a security policy forbids it (${withLog(failure)})`, next: 'run it on the host as root, outside of containers and sandboxes', exitCode: ExitCode.permission });
+    return new MpuError({
+      code: 'permission-denied',
+      what,
+      why: `a security policy forbids it (${withLog(failure)})`,
+      next: 'run it on the host as root, outside of containers and sandboxes',
+      exitCode: ExitCode.permission,
+    });
   }
   if (/Invalid module format|Exec format error/i.test(said)) {
-    return new MpuError({ code: 'module-mismatch', what, why: `it was built for another kernel (${withLog(failure)})`, next: `mpu module build${failure.flags}, then: mpu module load${failure.flags}` });
+    return new MpuError({
+      code: 'module-mismatch',
+      what,
+      why: `it was built for another kernel (${withLog(failure)})`,
+      next: `mpu module build${failure.flags}, then: mpu module load${failure.flags}`,
+    });
   }
   if (/File exists/i.test(said)) return foreignModule(what);
   if (/Unknown symbol/i.test(said)) {
-    return new MpuError({ code: 'kernel-unsupported', what, why: `the kernel lacks something that it needs (${withLog(failure)})`, next: 'use a kernel of your distribution, 5.10 or later', exitCode: ExitCode.hostUnsupported });
+    return new MpuError({
+      code: 'kernel-unsupported',
+      what,
+      why: `the kernel lacks something that it needs (${withLog(failure)})`,
+      next: 'use a kernel of your distribution, 5.10 or later',
+      exitCode: ExitCode.hostUnsupported,
+    });
   }
   return new MpuError({ code: 'load-failed', what, why: withLog(failure), next: 'look at the end of dmesg' });
 }

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { MpuError, throwIfInterrupted } from '../errors.js';
 import { configureBoot } from './boot-files.js';
 import type { Dkms, DkmsEntry } from './dkms.js';
-import type { Host } from './host.js';
+import type { Host } from '../system/host.js';
 import type { InstallOptions, InstallResult, SkippedKernel } from './install.js';
-import { ownModules, removeModules, runDepmod } from './installed-files.js';
+import { ownModules, removeModules, runDepmod } from './modules-directory.js';
 import { checkRelease, findHeaders, kernelBuild } from './kernel-build.js';
 import { installedModules, kernelReleases } from './module-file.js';
 import { checkNotPackaged } from './packaged.js';
 import { copySources, sourceVersion } from './source.js';
-import { changeSystem, keepPaths, type UndoList } from './undo.js';
+import { changeSystem, keepPaths, type UndoList } from '../system/rollback.js';
 
 /** What is to be done about what DKMS has. */
 interface Plan {
@@ -36,7 +36,9 @@ async function contents(directory: string): Promise<string | undefined> {
   const names = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => undefined);
   if (names === undefined) return undefined;
   const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const parts = await Promise.all(files.sort().map(async (path) => `${path.slice(directory.length)}\0${await readFile(path, 'latin1')}`));
+  const parts = await Promise.all(
+    files.sort().map(async (path) => `${path.slice(directory.length)}\0${await readFile(path, 'latin1')}`),
+  );
   return parts.join('\0');
 }
 
@@ -52,7 +54,10 @@ async function isBuildable(host: Host): Promise<boolean> {
 
 /** The kernels that must not be without the module after this one: all that have it, at first all that can. */
 async function otherKernels(host: Host, before: readonly DkmsEntry[]): Promise<string[]> {
-  const had = new Set([...before.map(({ kernel }) => kernel), ...(await ownModules(host)).map(({ release }) => release)]);
+  const had = new Set([
+    ...before.map(({ kernel }) => kernel),
+    ...(await ownModules(host)).map(({ release }) => release),
+  ]);
   const others: string[] = [];
   for (const kernel of await kernelReleases(host)) {
     if (kernel === host.kernel) continue;
@@ -70,11 +75,25 @@ async function makePlan(host: Host, before: readonly DkmsEntry[], fresh: string)
   const newSources = (await contents(place)) !== (await contents(fresh));
   const isInstalled = own.some(({ kernel, state }) => kernel === host.kernel && state === 'installed');
   const others = !known || newSources ? await otherKernels(host, before) : [];
-  return { version, replaced, known, newSources, done: isInstalled && !newSources && replaced.length === 0, place, kernels: [host.kernel, ...others] };
+  return {
+    version,
+    replaced,
+    known,
+    newSources,
+    done: isInstalled && !newSources && replaced.length === 0,
+    place,
+    kernels: [host.kernel, ...others],
+  };
 }
 
 /** Puts aside all that DKMS and this program may change. What is undone first is what DKMS cleans up itself. */
-async function keepAll(host: Host, dkms: Dkms, { version, replaced, known, newSources, place, kernels }: Plan, scratch: string, undo: UndoList): Promise<void> {
+async function keepAll(
+  host: Host,
+  dkms: Dkms,
+  { version, replaced, known, newSources, place, kernels }: Plan,
+  scratch: string,
+  undo: UndoList,
+): Promise<void> {
   const sources = await Promise.all(replaced.map((old) => host.resolve(`/usr/src/mpu-${old}`)));
   const modules = (await ownModules(host)).map(({ path }) => path);
   for (const kernel of kernels) undo.push(() => runDepmod(host, kernel));
@@ -86,7 +105,13 @@ async function keepAll(host: Host, dkms: Dkms, { version, replaced, known, newSo
 }
 
 /** Builds for every kernel; those that were not asked for may be left out. Returns the kernels that can be installed for. */
-async function buildAll(host: Host, dkms: Dkms, { version, kernels }: Plan, options: InstallOptions, skipped: SkippedKernel[]): Promise<string[]> {
+async function buildAll(
+  host: Host,
+  dkms: Dkms,
+  { version, kernels }: Plan,
+  options: InstallOptions,
+  skipped: SkippedKernel[],
+): Promise<string[]> {
   const built: string[] = [];
   for (const kernel of kernels) {
     throwIfInterrupted(options.signal);
@@ -103,7 +128,14 @@ async function buildAll(host: Host, dkms: Dkms, { version, kernels }: Plan, opti
 }
 
 /** Registers, builds and installs. Returns the kernels that have got it. */
-async function carryOut(host: Host, dkms: Dkms, plan: Plan, fresh: string, options: InstallOptions, skipped: SkippedKernel[]): Promise<string[]> {
+async function carryOut(
+  host: Host,
+  dkms: Dkms,
+  plan: Plan,
+  fresh: string,
+  options: InstallOptions,
+  skipped: SkippedKernel[],
+): Promise<string[]> {
   const { version, known, newSources, place, replaced } = plan;
   if (newSources) {
     await rm(place, { recursive: true, force: true });
@@ -148,7 +180,12 @@ export async function installByDkms(host: Host, dkms: Dkms, options: InstallOpti
     const configured = await configureBoot(host, options.intercept, undo);
     const file = (await installedModules(host, host.kernel)).find((module) => module.ours);
     if (file === undefined) {
-      throw new MpuError({ code: 'dkms-failed', what: 'cannot find the module that DKMS installed', why: `there is none below ${host.path(`/lib/modules/${host.kernel}`)}`, next: 'dkms status mpu' });
+      throw new MpuError({
+        code: 'dkms-failed',
+        what: 'cannot find the module that DKMS installed',
+        why: `there is none below ${host.path(`/lib/modules/${host.kernel}`)}`,
+        next: 'dkms status mpu',
+      });
     }
     return {
       outcome: configured || !plan.done ? 'installed' : 'unchanged',

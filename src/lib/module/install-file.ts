@@ -6,13 +6,13 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import { configureBoot } from './boot-files.js';
 import { builtModule, cacheDirectory, placeFile, type BuiltModule } from './build.js';
 import type { Dkms, DkmsEntry } from './dkms.js';
-import type { Host } from './host.js';
+import type { Host } from '../system/host.js';
 import type { InstallOptions, InstallResult, SkippedKernel } from './install.js';
-import { ownModules, removeModules, runDepmod } from './installed-files.js';
+import { ownModules, removeModules, runDepmod } from './modules-directory.js';
 import { installedModules, kernelReleases } from './module-file.js';
 import { checkNotPackaged } from './packaged.js';
 import { sourceVersion } from './source.js';
-import { changeSystem, keepPaths, makeParent } from './undo.js';
+import { changeSystem, keepPaths, makeParent } from '../system/rollback.js';
 
 /** A module and where it goes. */
 interface Placement {
@@ -26,11 +26,20 @@ const versionsOf = (entries: readonly DkmsEntry[]): string[] => [...new Set(entr
 /** Builds for one kernel. */
 async function placementFor(host: Host, options: InstallOptions): Promise<Placement> {
   const built = await builtModule(host, options);
-  return { kernel: host.kernel, built, path: join(await host.resolve(`/lib/modules/${host.kernel}`), 'extra', 'mpu.ko') };
+  return {
+    kernel: host.kernel,
+    built,
+    path: join(await host.resolve(`/lib/modules/${host.kernel}`), 'extra', 'mpu.ko'),
+  };
 }
 
 /** Builds for the kernel, and for those that DKMS built for and will not any more; these may be left out. */
-async function placements(host: Host, entries: readonly DkmsEntry[], options: InstallOptions, skipped: SkippedKernel[]): Promise<[Placement, ...Placement[]]> {
+async function placements(
+  host: Host,
+  entries: readonly DkmsEntry[],
+  options: InstallOptions,
+  skipped: SkippedKernel[],
+): Promise<[Placement, ...Placement[]]> {
   const found: [Placement, ...Placement[]] = [await placementFor(host, options)];
   const had = new Set(entries.map(({ kernel }) => kernel));
   for (const kernel of (await kernelReleases(host)).filter((release) => had.has(release) && release !== host.kernel)) {
@@ -52,7 +61,13 @@ async function isInPlace(host: Host, { kernel, built, path }: Placement): Promis
 }
 
 /** Puts the modules in place and takes DKMS's away. Returns whether anything changed. */
-async function placeAll(host: Host, dkms: Dkms | undefined, entries: readonly DkmsEntry[], wanted: readonly Placement[], options: InstallOptions): Promise<boolean> {
+async function placeAll(
+  host: Host,
+  dkms: Dkms | undefined,
+  entries: readonly DkmsEntry[],
+  wanted: readonly Placement[],
+  options: InstallOptions,
+): Promise<boolean> {
   return changeSystem(cacheDirectory(host), async (undo, scratch) => {
     let done = entries.length === 0;
     for (const placement of wanted) done &&= await isInPlace(host, placement);
@@ -62,7 +77,11 @@ async function placeAll(host: Host, dkms: Dkms | undefined, entries: readonly Dk
       const modules = (await ownModules(host)).map(({ path }) => path);
       for (const { kernel } of wanted) undo.push(() => runDepmod(host, kernel));
       for (const { path } of wanted) await makeParent(path, undo);
-      await keepPaths(scratch, [...registration, ...sources, ...new Set([...modules, ...wanted.map(({ path }) => path)])], undo);
+      await keepPaths(
+        scratch,
+        [...registration, ...sources, ...new Set([...modules, ...wanted.map(({ path }) => path)])],
+        undo,
+      );
       for (const version of versionsOf(entries)) await dkms?.remove(version);
       for (const directory of sources) await rm(directory, { recursive: true, force: true });
       for (const { kernel, built, path } of wanted) {
@@ -80,7 +99,11 @@ async function placeAll(host: Host, dkms: Dkms | undefined, entries: readonly Dk
 }
 
 /** Installs the module as a file, in place of DKMS's where that has it. Called by installModule(). */
-export async function installFiles(host: Host, dkms: Dkms | undefined, options: InstallOptions): Promise<InstallResult> {
+export async function installFiles(
+  host: Host,
+  dkms: Dkms | undefined,
+  options: InstallOptions,
+): Promise<InstallResult> {
   const entries = (await dkms?.status()) ?? [];
   await checkNotPackaged(host, `cannot install mpu.ko for kernel ${host.kernel}`, versionsOf(entries));
   const skipped: SkippedKernel[] = [];

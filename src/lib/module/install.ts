@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { ExitCode, MpuError, fileError } from '../errors.js';
 import type { BuildOptions } from './build.js';
 import { Dkms } from './dkms.js';
-import type { Host } from './host.js';
+import type { Host } from '../system/host.js';
 import { installByDkms } from './install-dkms.js';
 import { installFiles } from './install-file.js';
 import { checkRelease } from './kernel-build.js';

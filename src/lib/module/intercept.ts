@@ -4,8 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ExitCode, MpuError, errnoName, messageOf } from '../errors.js';
 import { queryModule, type ModuleState } from '../translator.js';
-import type { Host } from './host.js';
-import { foreignModule, loadedModule, type Query } from './loaded.js';
+import type { Host } from '../system/host.js';
+import { foreignModule, loadedModule, type Query } from './loaded-module.js';
 
 const PARAMETER = '/sys/module/mpu/parameters/intercept';
 
@@ -37,9 +37,17 @@ const REFUSALS: Partial<Record<string, [why: string, next: string, exitCode: num
     ExitCode.failed,
   ],
   EAGAIN: ["another tracer of nvidia.ko's ioctl entry is just being attached", 'run it again', ExitCode.failed],
-  ENODEV: ["this kernel's ftrace has shut itself down after a fault", 'look for the fault in dmesg and restart this machine', ExitCode.failed],
+  ENODEV: [
+    "this kernel's ftrace has shut itself down after a fault",
+    'look for the fault in dmesg and restart this machine',
+    ExitCode.failed,
+  ],
   ESHUTDOWN: ['mpu.ko is being unloaded', 'run mpu module load --intercept once it is gone', ExitCode.failed],
-  EINVAL: ['ftrace does not know an ioctl entry in this nvidia.ko', 'inject libmpu.so into the images instead: mpu inject IMAGE', ExitCode.hostUnsupported],
+  EINVAL: [
+    'ftrace does not know an ioctl entry in this nvidia.ko',
+    'inject libmpu.so into the images instead: mpu inject IMAGE',
+    ExitCode.hostUnsupported,
+  ],
 };
 
 /** The error of a kernel that does not switch. */
@@ -47,7 +55,14 @@ export function interceptRefusal(what: string, error: unknown): MpuError {
   const name = errnoName(error) ?? '';
   if (name === 'EACCES' || name === 'EPERM' || name === 'EROFS') {
     const next = process.getuid?.() === 0 ? 'run it on the host' : 'run it with sudo';
-    return new MpuError({ code: 'permission-denied', what, why: messageOf(error), next, exitCode: ExitCode.permission, cause: error });
+    return new MpuError({
+      code: 'permission-denied',
+      what,
+      why: messageOf(error),
+      next,
+      exitCode: ExitCode.permission,
+      cause: error,
+    });
   }
   const [why, next, exitCode] = REFUSALS[name] ?? [messageOf(error), 'look for lines of mpu in dmesg', ExitCode.failed];
   return new MpuError({ code: 'intercept-refused', what, why, next, exitCode, cause: error });
@@ -58,7 +73,12 @@ async function answerOf(host: Host, what: string, query: Query): Promise<ModuleS
   if (answer !== undefined) return answer;
   if (owner === 'foreign') throw foreignModule(what);
   if (owner === 'none') {
-    throw new MpuError({ code: 'not-loaded', what, why: 'mpu.ko is not loaded', next: `sudo mpu module load --intercept${host.flags}` });
+    throw new MpuError({
+      code: 'not-loaded',
+      what,
+      why: 'mpu.ko is not loaded',
+      next: `sudo mpu module load --intercept${host.flags}`,
+    });
   }
   // Says what kept it from being asked.
   const late = await query();

@@ -4,8 +4,8 @@ import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError } from '../errors.js';
 import { compilerCommand, distributionOf, headersCommand } from './distribution.js';
-import { readIfPresent, type Host } from './host.js';
-import { findProgram, runProgram } from './program.js';
+import { readIfPresent, type Host } from '../system/host.js';
+import { findProgram, runProgram } from '../system/program.js';
 
 /** A compiler by its kind and major version. */
 export interface Compiler {
@@ -39,7 +39,7 @@ function unsupported(host: Host, why: string): MpuError {
     code: 'kernel-unsupported',
     what: `mpu.ko cannot run on kernel ${host.kernel}`,
     why,
-    next: 'do without the module: on Linux 6.11 and later libmpu.so can use the host\'s PID namespace file (mpu inject --help)',
+    next: "do without the module: on Linux 6.11 and later libmpu.so can use the host's PID namespace file (mpu inject --help)",
     exitCode: ExitCode.hostUnsupported,
   });
 }
@@ -54,7 +54,13 @@ export function checkRelease(host: Host): void {
 
 /** Throws when the running kernel takes no modules at all. */
 export async function checkLoadable(host: Host): Promise<void> {
-  if (await access(host.kernelFile('/proc/modules')).then(() => true, () => false)) return;
+  if (
+    await access(host.kernelFile('/proc/modules')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
   throw unsupported(host, 'it was built without loadable modules');
 }
 
@@ -77,7 +83,11 @@ export function parseCompiler(text: string): Compiler | undefined {
 
 /** Where the headers of the kernel are; undefined when they are not installed. */
 export async function findHeaders(host: Host): Promise<string | undefined> {
-  for (const path of [`/lib/modules/${host.kernel}/build`, `/usr/src/linux-headers-${host.kernel}`, `/usr/src/kernels/${host.kernel}`]) {
+  for (const path of [
+    `/lib/modules/${host.kernel}/build`,
+    `/usr/src/linux-headers-${host.kernel}`,
+    `/usr/src/kernels/${host.kernel}`,
+  ]) {
     const directory = await host.resolve(path);
     if ((await stat(join(directory, 'Makefile')).catch(() => undefined))?.isFile() === true) return directory;
   }
@@ -97,10 +107,13 @@ export async function kernelBuild(host: Host): Promise<KernelBuild> {
       exitCode: ExitCode.hostUnsupported,
     });
   }
-  const text = (await readIfPresent(join(directory, 'include/config/auto.conf'))) ?? (await readIfPresent(join(directory, '.config')));
+  const text =
+    (await readIfPresent(join(directory, 'include/config/auto.conf'))) ??
+    (await readIfPresent(join(directory, '.config')));
   const config = parseConfig(text ?? '');
   if (config.size > 0) {
-    for (const [name, why] of Object.entries(NEEDED)) if (config.get(name) !== 'y') throw unsupported(host, `${why} (${name})`);
+    for (const [name, why] of Object.entries(NEEDED))
+      if (config.get(name) !== 'y') throw unsupported(host, `${why} (${name})`);
   }
   const words = config.get('CONFIG_CC_VERSION_TEXT');
   return {
@@ -115,13 +128,17 @@ export async function kernelBuild(host: Host): Promise<KernelBuild> {
 async function identify(program: string): Promise<Compiler | undefined> {
   if ((await findProgram(program)) === undefined) return undefined;
   const { status, stdout } = await runProgram(program, ['--version'], `cannot run ${program}`);
-  return status === 0 ? parseCompiler(stdout.toString().split('\n')[0] ?? '') ?? unnamedGcc(stdout.toString()) : undefined;
+  return status === 0
+    ? (parseCompiler(stdout.toString().split('\n')[0] ?? '') ?? unnamedGcc(stdout.toString()))
+    : undefined;
 }
 
 // gcc prints the name it was called by: `cc (Debian 12.2.0-14) 12.2.0`.
 function unnamedGcc(text: string): Compiler | undefined {
   const version = /^\S+ \(.*\) (\d+)\.\d+/.exec(text);
-  return version === null || !text.includes('see the source for copying conditions') ? undefined : { kind: 'gcc', major: Number(version[1]) };
+  return version === null || !text.includes('see the source for copying conditions')
+    ? undefined
+    : { kind: 'gcc', major: Number(version[1]) };
 }
 
 /** The compiler to build with, as make's variables. */
@@ -149,10 +166,19 @@ export async function chooseCompiler(host: Host, build: KernelBuild, chosen?: st
   if (chosen !== undefined) {
     const compiler = await identify(chosen);
     if (compiler !== undefined) return { program: chosen, variables: variablesFor(chosen, compiler, wanted) };
-    throw new MpuError({ code: 'usage', what, why: `${chosen} is no gcc or clang that runs here`, next: 'give --cc a compiler', exitCode: ExitCode.usage });
+    throw new MpuError({
+      code: 'usage',
+      what,
+      why: `${chosen} is no gcc or clang that runs here`,
+      next: 'give --cc a compiler',
+      exitCode: ExitCode.usage,
+    });
   }
   const kind = wanted?.kind ?? 'gcc';
-  const named = wanted === undefined ? [] : [...(compilerProgram === undefined ? [] : [compilerProgram]), `${kind}-${wanted.major}`];
+  const named =
+    wanted === undefined
+      ? []
+      : [...(compilerProgram === undefined ? [] : [compilerProgram]), `${kind}-${wanted.major}`];
   const found: string[] = [];
   for (const program of new Set([...named, kind, 'cc'])) {
     const compiler = await identify(program);
@@ -164,7 +190,10 @@ export async function chooseCompiler(host: Host, build: KernelBuild, chosen?: st
   }
   const name = wanted === undefined ? kind : `${kind}-${wanted.major}`;
   const install = compilerCommand(await distributionOf(host), name);
-  const other = found.length === 0 ? '' : `; or build with another compiler at your own risk: mpu module build --cc ${kind}${host.flags}`;
+  const other =
+    found.length === 0
+      ? ''
+      : `; or build with another compiler at your own risk: mpu module build --cc ${kind}${host.flags}`;
   throw new MpuError({
     code: found.length === 0 ? 'compiler-missing' : 'compiler-differs',
     what,

@@ -3,14 +3,14 @@
 import { ExitCode, MpuError, throwIfInterrupted } from '../errors.js';
 import { queryModule, type ModuleState } from '../translator.js';
 import { builtModule, cachedModule, type BuildOptions } from './build.js';
-import type { Host } from './host.js';
+import type { Host } from '../system/host.js';
 import { explainInsmod } from './insmod.js';
 import { drainIntercept, switchIntercept } from './intercept.js';
 import { checkLoadable, checkRelease, findHeaders } from './kernel-build.js';
-import { foreignModule, loadedModule, refuseIfGoing, type Query } from './loaded.js';
+import { foreignModule, loadedModule, refuseIfGoing, type Query } from './loaded-module.js';
 import { installedModules, type ModuleFile } from './module-file.js';
 import { checkMayLoad } from './permission.js';
-import { lastLines, runProgram } from './program.js';
+import { lastLines, runProgram } from '../system/program.js';
 import { sourceVersion } from './source.js';
 
 /** How to load; everything is optional. */
@@ -63,9 +63,20 @@ async function remove(what: string): Promise<void> {
   if (result.status === 0) return;
   const why = lastLines(result);
   if (/Operation not permitted|Permission denied/.test(why)) {
-    throw new MpuError({ code: 'permission-denied', what, why, next: 'sudo mpu module unload', exitCode: ExitCode.permission });
+    throw new MpuError({
+      code: 'permission-denied',
+      what,
+      why,
+      next: 'sudo mpu module unload',
+      exitCode: ExitCode.permission,
+    });
   }
-  throw new MpuError({ code: 'module-busy', what, why, next: 'end what uses it and run it again: lsmod shows how many do' });
+  throw new MpuError({
+    code: 'module-busy',
+    what,
+    why,
+    next: 'end what uses it and run it again: lsmod shows how many do',
+  });
 }
 
 /**
@@ -121,7 +132,10 @@ async function load(host: Host, options: LoadOptions): Promise<LoadResult> {
   throw new MpuError({
     code: 'module-silent',
     what,
-    why: module === undefined ? 'it was loaded and did not answer over netlink, so it was unloaded again' : `the module that answers is version ${module.version}`,
+    why:
+      module === undefined
+        ? 'it was loaded and did not answer over netlink, so it was unloaded again'
+        : `the module that answers is version ${module.version}`,
     next: 'look for its line in dmesg, then: mpu module build, mpu module load',
   });
 }
@@ -138,4 +152,3 @@ export async function unloadModule(host: Host, options: Pick<LoadOptions, 'query
   await remove(what);
   return { outcome: 'unloaded', kernel: host.running };
 }
-

@@ -4,10 +4,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { elfSection } from '../elf.js';
+import { elfSection } from '../system/elf.js';
 import { MpuError, errnoName, fileError } from '../errors.js';
-import type { Host } from './host.js';
-import { lastLines, runProgram } from './program.js';
+import type { Host } from '../system/host.js';
+import { lastLines, runProgram } from '../system/program.js';
 
 /** What mpu.ko is called, with the endings of its compressed forms. */
 const MODULE_FILE = /^mpu\.ko(\.gz|\.xz|\.zst)?$/;
@@ -48,7 +48,12 @@ async function uncompressed(path: string, data: Buffer): Promise<Buffer> {
   const what = `cannot read ${path}`;
   const result = await runProgram(program, ['-dc', path], what);
   if (result.status === 0) return result.stdout;
-  throw new MpuError({ code: 'module-invalid', what, why: lastLines({ stdout: Buffer.alloc(0), stderr: result.stderr }), next: 'mpu module uninstall, then install it again' });
+  throw new MpuError({
+    code: 'module-invalid',
+    what,
+    why: lastLines({ stdout: Buffer.alloc(0), stderr: result.stderr }),
+    next: 'mpu module uninstall, then install it again',
+  });
 }
 
 /** Reads a module file. Throws an MpuError when it is no module or cannot be read. */
@@ -61,7 +66,12 @@ export async function readModuleFile(path: string): Promise<ModuleFile> {
   const info = parseModinfo(plain);
   const vermagic = info.get('vermagic');
   if (vermagic === undefined) {
-    throw new MpuError({ code: 'module-invalid', what, why: 'it is no kernel module', next: 'build one: mpu module build' });
+    throw new MpuError({
+      code: 'module-invalid',
+      what,
+      why: 'it is no kernel module',
+      next: 'build one: mpu module build',
+    });
   }
   const version = info.get('version');
   return {
@@ -88,7 +98,10 @@ export async function kernelReleases(host: Host): Promise<string[]> {
     if (errnoName(error) === 'ENOENT') return [];
     throw fileError(error, `cannot list ${directory}`);
   });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 }
 
 /** Where modules that are no part of the kernel's own package go, by distribution. */

@@ -2,15 +2,22 @@
 /** What a Debian package has brought is the package manager's to change. */
 import { stat } from 'node:fs/promises';
 import { MpuError } from '../errors.js';
-import type { Host } from './host.js';
-import { findProgram, runProgram } from './program.js';
+import type { Host } from '../system/host.js';
+import { findProgram, runProgram } from '../system/program.js';
 
 /** The package that has a path of the system; undefined when none has. */
 async function packageOf(host: Host, path: string): Promise<string | undefined> {
   const database = await host.resolve('/var/lib/dpkg');
-  const isThere = await stat(database).then((found) => found.isDirectory(), () => false);
+  const isThere = await stat(database).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
   if (!isThere || (await findProgram('dpkg-query')) === undefined) return undefined;
-  const result = await runProgram('dpkg-query', [`--admindir=${database}`, '--search', path], `cannot ask whose ${path} is`);
+  const result = await runProgram(
+    'dpkg-query',
+    [`--admindir=${database}`, '--search', path],
+    `cannot ask whose ${path} is`,
+  );
   return result.status === 0 ? result.stdout.toString().split(':')[0] : undefined;
 }
 

@@ -3,7 +3,7 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ExitCode, MpuError, errnoName } from '../errors.js';
-import type { Host } from './host.js';
+import type { Host } from '../system/host.js';
 import { mayLoadModules } from './restrictions.js';
 
 /** Throws unless this process may load and unload modules. */
@@ -25,7 +25,9 @@ async function whyNotWritable(path: string): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     if (errnoName(error) === 'ENOENT') return whyNotWritable(dirname(path));
-    return errnoName(error) === 'EROFS' ? `the file system of ${path} is mounted read-only` : `${path} may not be written to`;
+    return errnoName(error) === 'EROFS'
+      ? `the file system of ${path} is mounted read-only`
+      : `${path} may not be written to`;
   }
 }
 
@@ -51,7 +53,10 @@ export async function checkMayChange(host: Host, what: string, verb: string): Pr
     code: 'permission-denied',
     what,
     why,
-    next: process.getuid?.() === 0 ? 'run it on the host, with its file systems mounted for writing' : `sudo mpu module ${verb}${host.flags}`,
+    next:
+      process.getuid?.() === 0
+        ? 'run it on the host, with its file systems mounted for writing'
+        : `sudo mpu module ${verb}${host.flags}`,
     exitCode: ExitCode.permission,
   });
 }

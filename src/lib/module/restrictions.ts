@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What may keep a kernel from taking a module, and who may load one. */
 import { readFile } from 'node:fs/promises';
-import { readIfPresent, type Host } from './host.js';
+import { readIfPresent, type Host } from '../system/host.js';
 
 /** What the system says about loading modules. */
 export interface Restrictions {
@@ -35,7 +35,8 @@ export function parseLockdown(text: string | undefined): Restrictions['lockdown'
 
 /** Reads what restricts modules on the running kernel. */
 export async function readRestrictions(host: Host): Promise<Restrictions> {
-  const read = async (path: string): Promise<string | undefined> => (await readIfPresent(host.kernelFile(path)))?.trim();
+  const read = async (path: string): Promise<string | undefined> =>
+    (await readIfPresent(host.kernelFile(path)))?.trim();
   return {
     secureBoot: await secureBoot(host),
     lockdown: parseLockdown(await read('/sys/kernel/security/lockdown')),

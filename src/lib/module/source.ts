@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, fileError } from '../errors.js';
-import { packageRoot } from '../package-root.js';
+import { packageRoot } from '../package/root.js';
 
 const directory = join(packageRoot, 'kernel');
 
@@ -28,7 +28,12 @@ export async function sourceVersion(): Promise<string> {
   });
   const version = /#define MPU_VERSION "([^"]+)"/.exec(text)?.[1];
   if (version !== undefined) return version;
-  throw new MpuError({ code: 'file-error', what: 'cannot read the version of mpu.ko', why: `${path} has none`, next: 'install mpu again' });
+  throw new MpuError({
+    code: 'file-error',
+    what: 'cannot read the version of mpu.ko',
+    why: `${path} has none`,
+    next: 'install mpu again',
+  });
 }
 
 /** SHA-256 of all sources, by name and content. */

@@ -5,10 +5,16 @@ import { errnoName } from '../errors.js';
 import { isLoadedAtBoot } from './boot-files.js';
 import { cacheDirectory } from './build.js';
 import { Dkms, type DkmsEntry } from './dkms.js';
-import { Host, type HostOptions } from './host.js';
+import { Host, type HostOptions } from '../system/host.js';
 import { findHeaders } from './kernel-build.js';
-import { loadedModule, type LoadedModule, type Query } from './loaded.js';
-import { installedModules, kernelReleases, readModuleFile, type InstalledModule, type ModuleFile } from './module-file.js';
+import { loadedModule, type LoadedModule, type Query } from './loaded-module.js';
+import {
+  installedModules,
+  kernelReleases,
+  readModuleFile,
+  type InstalledModule,
+  type ModuleFile,
+} from './module-file.js';
 import { readRestrictions, type Restrictions } from './restrictions.js';
 import { sourceVersion } from './source.js';
 
@@ -42,11 +48,14 @@ export async function moduleStatus(system: Host | HostOptions = {}, query?: Quer
   const installed: InstalledModule[] = [];
   for (const release of await kernelReleases(host)) installed.push(...(await installedModules(host, release)));
   // dkms wants root; without, its modules are among the installed ones all the same.
-  const dkms = await Dkms.find(host).then((found) => found?.status()).catch(() => undefined);
+  const dkms = await Dkms.find(host)
+    .then((found) => found?.status())
+    .catch(() => undefined);
   const headers = await findHeaders(host);
   const built = await readModuleFile(join(cacheDirectory(host), host.kernel, 'mpu.ko')).catch((error: unknown) => {
     // Another user's cache is none of ours.
-    if (['ENOENT', 'EACCES'].includes(errnoName(error instanceof Error ? error.cause : undefined) ?? '')) return undefined;
+    if (['ENOENT', 'EACCES'].includes(errnoName(error instanceof Error ? error.cause : undefined) ?? ''))
+      return undefined;
     throw error;
   });
   return {

@@ -6,10 +6,10 @@ import { fileError } from '../errors.js';
 import { BOOT_FILE, configurationPath, OPTIONS_FILE } from './boot-files.js';
 import { cacheDirectory } from './build.js';
 import { Dkms } from './dkms.js';
-import { readIfPresent, type Host } from './host.js';
-import { ownModules, removeModules, runDepmod } from './installed-files.js';
+import { readIfPresent, type Host } from '../system/host.js';
+import { ownModules, removeModules, runDepmod } from './modules-directory.js';
 import { unloadModule, type LoadOptions } from './load.js';
-import { loadedModule } from './loaded.js';
+import { loadedModule } from './loaded-module.js';
 import { installedModules, kernelReleases } from './module-file.js';
 import { checkNotPackaged } from './packaged.js';
 import { checkMayChange, mayChange } from './permission.js';
@@ -55,10 +55,13 @@ async function removeDkms(host: Host, kernel: string | undefined, removed: strin
 }
 
 async function removePath(path: string, removed: string[]): Promise<void> {
-  const existed = await rm(path, { recursive: true }).then(() => true, (error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  });
+  const existed = await rm(path, { recursive: true }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
   if (existed) removed.push(path);
 }
 
@@ -77,7 +80,9 @@ async function sourceVersions(host: Host): Promise<string[]> {
 /** Whether there is anything but a cache. */
 async function isInstalled(host: Host, options: UninstallOptions): Promise<boolean> {
   if (options.onlyKernel === true) return (await installedModules(host, host.kernel)).some(({ ours }) => ours);
-  const files = await Promise.all([BOOT_FILE, OPTIONS_FILE].map(async (file) => readIfPresent(await configurationPath(host, file))));
+  const files = await Promise.all(
+    [BOOT_FILE, OPTIONS_FILE].map(async (file) => readIfPresent(await configurationPath(host, file))),
+  );
   return (
     (await loadedModule(host, options.query)).owner === 'mpu' ||
     (await ownModules(host)).length > 0 ||

@@ -3,9 +3,9 @@
 import { posix } from 'node:path';
 import { MpuError, throwIfInterrupted } from '../errors.js';
 import type { EjectOptions, EjectResult } from '../eject-types.js';
-import { Label } from '../inject-types.js';
-import { packLayer, type LayerEntry } from '../layer.js';
-import { LIBRARY_FILES, architectureOf } from '../payload.js';
+import { Label } from '../image/types.js';
+import { packLayer, type LayerEntry } from './pack-layer.js';
+import { LIBRARY_FILES, architectureOf } from '../payload/libraries.js';
 import {
   LIBRARY_ROOT,
   PRELOAD_ENTRY,
@@ -15,8 +15,8 @@ import {
   preloadEntries,
   removePreloadEntry,
   removePreloadVariable,
-} from '../preload-file.js';
-import { version } from '../version.js';
+} from '../payload/preload-file.js';
+import { version } from '../package/version.js';
 import { omit, type Descriptor } from './descriptor.js';
 import { addEditedImage, annotationsOf, environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
@@ -29,7 +29,11 @@ import { LABEL_NAMES, isInjectedOnTop, restoreImage, restoreIndex } from './rest
 
 /** The layer entry that removes a path, and all below it, from the layers below (image-spec, layer.md). */
 function whiteout(path: string): LayerEntry {
-  return { type: 'file', path: posix.join(posix.dirname(path), `.wh.${posix.basename(path)}`).slice(1), data: Buffer.alloc(0) };
+  return {
+    type: 'file',
+    path: posix.join(posix.dirname(path), `.wh.${posix.basename(path)}`).slice(1),
+    data: Buffer.alloc(0),
+  };
 }
 
 /** The same entry, or what removes it where there is none. */
@@ -37,7 +41,13 @@ const orWhiteout = (entry: LayerEntry | undefined): LayerEntry =>
   entry === undefined ? whiteout(PRELOAD_FILE) : { ...entry, path: PRELOAD_FILE.slice(1) };
 
 /** What puts the preload file back as it was before the injection, a link as a link; else what is left of it without mpu. */
-async function formerPreload(store: ImageStore, image: Image, files: LayeredFiles, now: Buffer, options: EjectOptions): Promise<LayerEntry> {
+async function formerPreload(
+  store: ImageStore,
+  image: Image,
+  files: LayeredFiles,
+  now: Buffer,
+  options: EjectOptions,
+): Promise<LayerEntry> {
   const layer = image.diffIds.indexOf(labelsOf(image)[Label.layer] ?? '');
   if (layer !== -1) {
     const below = new LayeredFiles(store, image.layers.slice(0, layer), layerOptions(store, image.platform, options));
@@ -62,7 +72,12 @@ async function hasLibrary(files: LayeredFiles): Promise<boolean> {
 }
 
 /** What a layer on top has to hold to undo injections in the layers below; nothing when there are none. */
-async function undoingEntries(store: ImageStore, image: Image, files: LayeredFiles, options: EjectOptions): Promise<LayerEntry[]> {
+async function undoingEntries(
+  store: ImageStore,
+  image: Image,
+  files: LayeredFiles,
+  options: EjectOptions,
+): Promise<LayerEntry[]> {
   const entries: LayerEntry[] = [];
   const preload = await files.readFile(PRELOAD_FILE);
   const isNamed = preload !== undefined && preloadEntries(preload.toString('latin1')).includes(PRELOAD_ENTRY);

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One image of one platform: its manifest and configuration, read, edited and added. */
-import { gzipStored } from '../layer.js';
-import { MediaType, isDescriptor, isIndex, isJsonObject, isManifest, redirect, sha256, type Descriptor, type JsonObject } from './descriptor.js';
+import { gzipStored } from './pack-layer.js';
+import {
+  MediaType,
+  isDescriptor,
+  isIndex,
+  isJsonObject,
+  isManifest,
+  redirect,
+  sha256,
+  type Descriptor,
+  type JsonObject,
+} from './descriptor.js';
 import type { ImageStore } from './image-store.js';
 
 const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting the image of a store, by editing it. */
 import { throwIfInterrupted } from '../errors.js';
-import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../inject-types.js';
-import { planInjection, type InjectionPlan } from '../injection-plan.js';
-import { packLayer } from '../layer.js';
-import { architectureOf, loadLibraries } from '../payload.js';
-import { PRELOAD_FILE, PRELOAD_VARIABLE, hasPreloadVariable } from '../preload-file.js';
-import { version } from '../version.js';
+import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../image/types.js';
+import { planInjection, type InjectionPlan } from '../payload/plan.js';
+import { packLayer } from './pack-layer.js';
+import { architectureOf, loadLibraries } from '../payload/libraries.js';
+import { PRELOAD_FILE, PRELOAD_VARIABLE, hasPreloadVariable } from '../payload/preload-file.js';
+import { version } from '../package/version.js';
 import { sha256, type Descriptor } from './descriptor.js';
 import { addEditedImage, annotationsOf, environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
@@ -48,13 +48,19 @@ async function injectPlatform(
   const image = await readImage(store, descriptor);
   const { platform } = image;
   const architecture = architectureOf(image.architecture);
-  if (image.os !== 'linux' || architecture === undefined) throw new UnsupportedPlatform(platform, store.name, 'inject into');
+  if (image.os !== 'linux' || architecture === undefined)
+    throw new UnsupportedPlatform(platform, store.name, 'inject into');
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   const { timestamp = 0 } = options;
   // What the memo knows is not read: a layer that is missing or cut off is to be found all the same.
   if (store.isLocal) for (const layer of image.layers) await store.openLayer(layer);
-  const files = mayRead(store, options) ? new LayeredFiles(store, image.layers, layerOptions(store, platform, options)) : undefined;
-  const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
+  const files = mayRead(store, options)
+    ? new LayeredFiles(store, image.layers, layerOptions(store, platform, options))
+    : undefined;
+  const plan = await planInjection(
+    { name: store.name, architecture, files, environment: environmentOf(image) },
+    libraries,
+  );
   if (plan.entries.length === 0) loadedBy.add(plan.loadedBy);
   if (plan.entries.length === 0) return { platform, descriptor: undefined, sizeAdded: 0 };
   options.onProgress?.(`adding a layer to ${store.name} (${platform})`);
@@ -66,7 +72,10 @@ async function injectPlatform(
   loadedBy.add(isPresent && !hasPreloadVariable(environmentOf(image)) ? PRELOAD_FILE : plan.loadedBy);
   if (isPresent) return { platform, descriptor: undefined, sizeAdded: 0 };
   throwIfInterrupted(options.signal);
-  const marks = { ...injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1), [Label.content]: content };
+  const marks = {
+    ...injectionLabels(version, descriptor.digest, diffId, image.layers.length + 1),
+    [Label.content]: content,
+  };
   const added = await addEditedImage(store, image, {
     archive,
     history: {

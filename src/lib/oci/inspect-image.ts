@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What the image of a store has of mpu, and what an injection would do. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label } from '../inject-types.js';
+import { Label } from '../image/types.js';
 import type { InjectionState, InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
-import { findLibC, planInjection } from '../injection-plan.js';
-import { architectureOf, loadLibraries } from '../payload.js';
-import { PLATFORM_ENTRY, PRELOAD_ENTRY, PRELOAD_FILE, preloadEntries, preloadVariable } from '../preload-file.js';
+import { findLibC, planInjection } from '../payload/plan.js';
+import { architectureOf, loadLibraries } from '../payload/libraries.js';
+import {
+  PLATFORM_ENTRY,
+  PRELOAD_ENTRY,
+  PRELOAD_FILE,
+  preloadEntries,
+  preloadVariable,
+} from '../payload/preload-file.js';
 import { isIndex, type Descriptor } from './descriptor.js';
 import { environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
@@ -38,22 +44,36 @@ async function readFacts(image: Image, files: LayeredFiles): Promise<Pick<Inspec
   };
 }
 
-async function inspectPlatform(store: ImageStore, descriptor: Descriptor, options: InspectOptions): Promise<InspectedPlatform> {
+async function inspectPlatform(
+  store: ImageStore,
+  descriptor: Descriptor,
+  options: InspectOptions,
+): Promise<InspectedPlatform> {
   throwIfInterrupted(options.signal);
   const image = await readImage(store, descriptor);
   const architecture = architectureOf(image.architecture);
   const known = describe(image);
   if (image.os !== 'linux' || architecture === undefined) {
-    return { ...known, state: 'not-injected', onInject: { action: 'refuse', why: `there is no library for ${image.platform}` } };
+    return {
+      ...known,
+      state: 'not-injected',
+      onInject: { action: 'refuse', why: `there is no library for ${image.platform}` },
+    };
   }
   const isRead = mayRead(store, options);
-  const files = isRead ? new LayeredFiles(store, image.layers, layerOptions(store, image.platform, options)) : undefined;
+  const files = isRead
+    ? new LayeredFiles(store, image.layers, layerOptions(store, image.platform, options))
+    : undefined;
   const facts = { ...known, ...(files === undefined ? {} : await readFacts(image, files)) };
   const isNamed = facts.preloadFile?.includes(PRELOAD_ENTRY) === true || facts.preloadVariable.includes(PLATFORM_ENTRY);
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
-    const plan = await planInjection({ name: store.name, architecture, files, environment: environmentOf(image) }, libraries);
-    const isInjected = plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, await contentDigest(plan)));
+    const plan = await planInjection(
+      { name: store.name, architecture, files, environment: environmentOf(image) },
+      libraries,
+    );
+    const isInjected =
+      plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, await contentDigest(plan)));
     if (isInjected) return { ...facts, state: 'injected', onInject: { action: 'nothing' } };
     const isThere = isNamed || known.version !== undefined;
     const state = isThere ? 'outdated' : files === undefined ? 'unknown' : 'not-injected';
@@ -64,7 +84,11 @@ async function inspectPlatform(store: ImageStore, descriptor: Descriptor, option
   }
 }
 
-async function inspectPlatforms(store: ImageStore, descriptor: Descriptor, options: InspectOptions): Promise<InspectedPlatform[]> {
+async function inspectPlatforms(
+  store: ImageStore,
+  descriptor: Descriptor,
+  options: InspectOptions,
+): Promise<InspectedPlatform[]> {
   if (!isIndex(descriptor)) return [await inspectPlatform(store, descriptor, options)];
   const { members } = await readIndex(store, descriptor);
   const platforms: InspectedPlatform[] = [];

@@ -2,8 +2,8 @@
 /** The little of a layer that decides how an image is injected: small enough to be kept for every layer there is. */
 import { posix } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { DEFAULT_ATTRIBUTES, type Attributes } from '../layer.js';
-import { loaderFacts, type LoaderFacts } from '../loader.js';
+import { DEFAULT_ATTRIBUTES, type Attributes } from './pack-layer.js';
+import { loaderFacts, type LoaderFacts } from '../payload/loader.js';
 import { sha256 } from './descriptor.js';
 import type { LayerData } from './image-store.js';
 import { scanLayer, type ScanOptions } from './layer-scan.js';
@@ -48,7 +48,8 @@ const MAX_DATA_SIZE = 64 * 1024;
 
 const LOADER = /^ld-[^/]*\.so[^/]*$/;
 /** The root's own entries; directories of libraries and what lies in them, but for libraries; all of mpu. */
-const EXPECTED_PATH = /^(?:[^/]+|usr\/[^/]+|(?:usr\/)?lib[^/]*\/(?![^/]*\.so(?:\.|$))[^/]+|usr\/lib\/mpu\/.+|etc\/ld\.so\.preload)$/;
+const EXPECTED_PATH =
+  /^(?:[^/]+|usr\/[^/]+|(?:usr\/)?lib[^/]*\/(?![^/]*\.so(?:\.|$))[^/]+|usr\/lib\/mpu\/.+|etc\/ld\.so\.preload)$/;
 
 /** A path in an archive relative to the root: no leading `./` or `/`, no trailing `/`. */
 function normalize(path: string): string {
@@ -96,25 +97,30 @@ export async function readLayerFacts(
 ): Promise<{ facts: LayerFacts; isVerified: boolean }> {
   const facts: LayerFacts = { asked: [...asked], nodes: {}, whiteouts: [], opaque: [] };
   const isKept = (path: string): boolean => asked.includes(path) || isExpected(path);
-  const isVerified = await scanLayer(await open(), name, async (entry, read) => {
-    const path = normalize(entry.name);
-    const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
-    const base = posix.basename(path);
-    if (base === OPAQUE_MARKER) {
-      if (parent === '' || isKept(parent)) facts.opaque.push(parent);
-    } else if (base.startsWith(WHITEOUT_PREFIX)) {
-      const removed = posix.join(parent, base.slice(WHITEOUT_PREFIX.length));
-      if (isKept(removed)) facts.whiteouts.push(removed);
-    } else if (path !== '' && isKept(path)) {
-      const isAsked = asked.includes(path);
-      const node = nodeOf(entry);
-      if (node.type === 'file' && (isAsked || isExpectedFile(path)) && entry.size <= MAX_FILE_SIZE) {
-        node.facts = fileFacts(path, await read(), isAsked);
+  const isVerified = await scanLayer(
+    await open(),
+    name,
+    async (entry, read) => {
+      const path = normalize(entry.name);
+      const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+      const base = posix.basename(path);
+      if (base === OPAQUE_MARKER) {
+        if (parent === '' || isKept(parent)) facts.opaque.push(parent);
+      } else if (base.startsWith(WHITEOUT_PREFIX)) {
+        const removed = posix.join(parent, base.slice(WHITEOUT_PREFIX.length));
+        if (isKept(removed)) facts.whiteouts.push(removed);
+      } else if (path !== '' && isKept(path)) {
+        const isAsked = asked.includes(path);
+        const node = nodeOf(entry);
+        if (node.type === 'file' && (isAsked || isExpectedFile(path)) && entry.size <= MAX_FILE_SIZE) {
+          node.facts = fileFacts(path, await read(), isAsked);
+        }
+        // Of members of the same name the last one counts.
+        facts.nodes[path] = node;
       }
-      // Of members of the same name the last one counts.
-      facts.nodes[path] = node;
-    }
-  }, options);
+    },
+    options,
+  );
   return { facts, isVerified };
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Whether and how the layers of an image are read. */
-import type { InjectOptions } from '../inject-types.js';
+import type { InjectOptions } from '../image/types.js';
 import type { ImageStore } from './image-store.js';
 import type { LayerOptions } from './layered-files.js';
 

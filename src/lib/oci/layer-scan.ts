@@ -66,7 +66,8 @@ async function scanStream(
   if (compression === 'none') await pipeline(source, parse, options);
   else await pipeline(source, decompressor(compression), parse, options);
   const actual = hash.digest('hex');
-  if (digest !== undefined && digest.split(':')[1] !== actual) throw new Error(`it is damaged: its digest is ${actual}`);
+  if (digest !== undefined && digest.split(':')[1] !== actual)
+    throw new Error(`it is damaged: its digest is ${actual}`);
 }
 
 /**

@@ -3,13 +3,21 @@
 import { availableParallelism } from 'node:os';
 import { posix } from 'node:path';
 import { MpuError } from '../errors.js';
-import type { ImageFiles } from '../injection-plan.js';
-import type { Attributes, LayerEntry } from '../layer.js';
-import type { LoaderFacts } from '../loader.js';
+import type { ImageFiles } from '../payload/plan.js';
+import type { Attributes, LayerEntry } from './pack-layer.js';
+import type { LoaderFacts } from '../payload/loader.js';
 import type { Descriptor } from './descriptor.js';
 import type { ImageStore, LayerData } from './image-store.js';
-import { isExpected, knows, nodeAt, readLayerFacts, type FileFacts, type LayerFacts, type LayerNode } from './layer-facts.js';
-import { LayerMemo } from './layer-memo.js';
+import {
+  isExpected,
+  knows,
+  nodeAt,
+  readLayerFacts,
+  type FileFacts,
+  type LayerFacts,
+  type LayerNode,
+} from './layer-facts.js';
+import { LayerMemo } from './layer-cache.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;
@@ -156,7 +164,8 @@ export class LayeredFiles implements ImageFiles {
       await this.#read([layer], [place]);
       facts = factsOf();
     }
-    if (facts === undefined) throw unusual(path, 'it is too large, or a link to something else than a file of its layer');
+    if (facts === undefined)
+      throw unusual(path, 'it is too large, or a link to something else than a file of its layer');
     return facts;
   }
 
@@ -207,7 +216,10 @@ export class LayeredFiles implements ImageFiles {
     };
     const unknown = this.layers.map((_, index) => index).filter(isUnknown);
     for (const index of unknown) this.#facts[index] ??= await this.memo.find(this.layers[index]?.digest ?? '');
-    await this.#read(unknown.filter(isUnknown), paths.filter((path) => !isExpected(path)));
+    await this.#read(
+      unknown.filter(isUnknown),
+      paths.filter((path) => !isExpected(path)),
+    );
   }
 
   /** Reads layers, the topmost first, for all that is expected and for `paths`. */

@@ -80,7 +80,10 @@ export async function readIndex(
 }
 
 /** What a member of an index that is left alone is called, and why; undefined for one that is not. */
-export async function leftAlone(store: ImageStore, member: Descriptor): Promise<{ name: string; why: string } | undefined> {
+export async function leftAlone(
+  store: ImageStore,
+  member: Descriptor,
+): Promise<{ name: string; why: string } | undefined> {
   const isNamed = isIndex(member) || isManifest(member);
   if (isNamed && !(await store.has(member))) return { name: platformName(member), why: 'not there' };
   const type = await foreignType(store, member);
@@ -128,7 +131,11 @@ async function editMembers(
 }
 
 /** Bytes of an index with other members and annotations. */
-export function indexBytes(index: JsonObject, members: readonly Descriptor[], annotations: Record<string, string>): Buffer {
+export function indexBytes(
+  index: JsonObject,
+  members: readonly Descriptor[],
+  annotations: Record<string, string>,
+): Buffer {
   const isBare = Object.keys(annotations).length === 0;
   const edited = { ...index, manifests: members };
   return Buffer.from(JSON.stringify(isBare ? omit<unknown>(edited, 'annotations') : { ...edited, annotations }));

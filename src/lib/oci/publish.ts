@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The end of every edit: the new image gets its name, unless that belongs to another one. */
 import { throwIfInterrupted } from '../errors.js';
-import { sameTagError, targetExistsError } from '../target-errors.js';
+import { sameTagError, targetExistsError } from '../image/target-errors.js';
 import type { Descriptor } from './descriptor.js';
 import type { ImageStore, ImageTarget, TargetRequest } from './image-store.js';
 
@@ -15,8 +15,7 @@ export interface PublishOptions extends TargetRequest {
 /** What became of the name. */
 export type Published =
   /** Nothing was to be made, and no name was asked for. */
-  | { outcome: 'left' }
-  | { outcome: 'created' | 'replaced' | 'unchanged'; image: string; digest: string };
+  { outcome: 'left' } | { outcome: 'created' | 'replaced' | 'unchanged'; image: string; digest: string };
 
 /** The target of a store's image; throws a usage error where that would be the source. */
 export function targetOf(store: ImageStore, request: TargetRequest): ImageTarget {

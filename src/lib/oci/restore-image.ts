@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Taking back an injection whose layer is the topmost: the image that was injected, byte for byte where that can be. */
 import { isDeepStrictEqual } from 'node:util';
-import { Label } from '../inject-types.js';
-import { removePreloadVariable } from '../preload-file.js';
+import { Label } from '../image/types.js';
+import { removePreloadVariable } from '../payload/preload-file.js';
 import { isJsonObject, omit, redirect, sha256, type Descriptor, type JsonObject } from './descriptor.js';
 import { annotationsOf, environmentOf, executionOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
@@ -74,7 +74,8 @@ function essence(config: JsonObject): JsonObject {
   const execution = isJsonObject(config.config) ? config.config : {};
   const labels = omit(isJsonObject(execution.Labels) ? execution.Labels : {}, ...LABEL_NAMES);
   const all: JsonObject = { ...execution, Labels: labels };
-  const says = (value: unknown): boolean => value !== null && (typeof value !== 'object' || Object.keys(value).length > 0);
+  const says = (value: unknown): boolean =>
+    value !== null && (typeof value !== 'object' || Object.keys(value).length > 0);
   return { ...config, config: Object.fromEntries(Object.entries(all).filter(([, value]) => says(value))) };
 }
 
@@ -118,7 +119,10 @@ export async function restoreImage(store: ImageStore, image: Image): Promise<Res
   const original = await findOriginal(store, image, former);
   if (original !== undefined) return { descriptor: original, isOriginal: true };
   const found = findSpelling(image, configs);
-  const config = await store.addBlob(found?.config ?? Buffer.from(JSON.stringify(former)), image.configDescriptor.mediaType);
+  const config = await store.addBlob(
+    found?.config ?? Buffer.from(JSON.stringify(former)),
+    image.configDescriptor.mediaType,
+  );
   const manifest = found?.manifest ?? Buffer.from(JSON.stringify(formerManifest(image, config)));
   const descriptor = await store.addManifest(manifest, image.descriptor.mediaType);
   return { descriptor: redirect(image.descriptor, descriptor), isOriginal: found !== undefined };
@@ -135,7 +139,8 @@ export async function restoreIndex(
   const found = base === undefined ? undefined : await store.findManifest(base, descriptor.mediaType);
   if (found !== undefined) {
     const original = await readIndex(store, found);
-    const digests = (all: readonly Descriptor[]): string[] => all.filter((member) => !isAttestation(member)).map(({ digest }) => digest);
+    const digests = (all: readonly Descriptor[]): string[] =>
+      all.filter((member) => !isAttestation(member)).map(({ digest }) => digest);
     if (isDeepStrictEqual(digests(original.members), digests(members))) return { descriptor: found, isOriginal: true };
   }
   const former = withoutMarks({ ...index, manifests: members });

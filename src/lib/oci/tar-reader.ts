@@ -71,7 +71,8 @@ function paxRecords(data: Buffer): Map<string, string> {
     const length = Number(data.toString('latin1', start, Math.max(blank, start)));
     const record = data.toString('utf8', blank + 1, start + length - 1);
     const equals = record.indexOf('=');
-    if (blank === -1 || !(length > 0) || equals === -1) throw new TarError('an extended header of the archive is damaged');
+    if (blank === -1 || !(length > 0) || equals === -1)
+      throw new TarError('an extended header of the archive is damaged');
     records.set(record.slice(0, equals), record.slice(equals + 1));
     start += length;
   }
@@ -121,7 +122,8 @@ export async function readTar(
     const size = '123456'.includes(flag) ? 0 : pax.has('size') ? Number(pax.get('size')) : stored;
     if (!Number.isSafeInteger(size) || size < 0) throw new TarError('a size in the archive is none');
     const id = (name: 'uid' | 'gid', field: Buffer): number => (pax.has(name) ? Number(pax.get(name)) : number(field));
-    const prefix = header.toString('latin1', 257, 262) === 'ustar' && header[263] === 0x30 ? text(header.subarray(345, 500)) : '';
+    const prefix =
+      header.toString('latin1', 257, 262) === 'ustar' && header[263] === 0x30 ? text(header.subarray(345, 500)) : '';
     const short = text(header.subarray(0, 100));
     const name = pax.get('path') ?? longName ?? (prefix === '' ? short : `${prefix}/${short}`);
     const type = TYPES[flag] ?? 'other';

@@ -102,7 +102,11 @@ export class Authorization {
     const answer = await this.transport.send(request);
     const body = await readAnswer(answer, TOKEN_LIMIT, request);
     if (answer.statusCode !== 200) {
-      const refusal = { status: answer.statusCode ?? 0, body: body.toString(), retryAfter: answer.headers['retry-after'] };
+      const refusal = {
+        status: answer.statusCode ?? 0,
+        body: body.toString(),
+        retryAfter: answer.headers['retry-after'],
+      };
       throw refusalError(asker.what, this.host, refusal, await this.story(asker.repository));
     }
     return tokenIn(body, what);
@@ -127,7 +131,10 @@ function tokenRequest(
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return undefined;
   const service = challenge.parameters.get('service');
   // A service may want a scope of its own beside those of repositories.
-  const own = challenge.parameters.get('scope')?.split(' ').filter((scope) => scope !== '' && !scope.startsWith('repository:'));
+  const own = challenge.parameters
+    .get('scope')
+    ?.split(' ')
+    .filter((scope) => scope !== '' && !scope.startsWith('repository:'));
   const wanted = [...scopes, ...(own ?? [])];
   const common = { url, what, signal };
   if (login?.kind === 'identity') {

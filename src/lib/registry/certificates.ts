@@ -46,9 +46,12 @@ async function systemAuthorities(env: NodeJS.ProcessEnv): Promise<string[]> {
     break;
   }
   const extra = env.NODE_EXTRA_CA_CERTS ?? '';
-  if (extra !== '') authorities.push(await readFile(extra, 'utf8').catch((error: unknown) => {
-    throw fileError(error, `cannot read NODE_EXTRA_CA_CERTS`);
-  }));
+  if (extra !== '')
+    authorities.push(
+      await readFile(extra, 'utf8').catch((error: unknown) => {
+        throw fileError(error, `cannot read NODE_EXTRA_CA_CERTS`);
+      }),
+    );
   return authorities;
 }
 

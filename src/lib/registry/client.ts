@@ -106,7 +106,7 @@ export class RegistryClient {
     const signal = request.uninterrupted === true ? undefined : this.signal;
     let url = this.address(repository, request.at);
     let challenged = false;
-    for (let redirects = 0; ; ) {
+    for (let redirects = 0; ;) {
       const isOwn = url.origin === this.#origin;
       const authorization = isOwn ? await this.#authorization.header(asker) : undefined;
       const headers = { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };

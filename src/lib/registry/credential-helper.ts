@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Programs that keep passwords for docker and podman (docker-credential-helpers). */
 import { isJsonObject } from '../oci/descriptor.js';
-import { runProcess } from '../run-process.js';
+import { runProcess } from '../system/run-process.js';
 import type { Login } from './logins.js';
 import { parseSecret } from './secret.js';
 

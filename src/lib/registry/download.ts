@@ -31,7 +31,8 @@ async function openAt(place: Repository, digest: string, offset: number, what: s
   const headers = offset === 0 ? {} : { Range: `bytes=${offset}-` };
   const request = { method: 'GET', at: `blobs/${digest}`, repository, headers, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 206]), client.signal, client.onProgress);
-  const start = answer.statusCode === 206 ? Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1]) : 0;
+  const start =
+    answer.statusCode === 206 ? Number(/^bytes (\d+)-/.exec(answer.headers['content-range'] ?? '')?.[1]) : 0;
   if (start === 0 || start === offset) return answer;
   answer.destroy();
   throw contentError(what, `${client.host} gave another part of ${digest} than the one asked for`);
@@ -41,7 +42,7 @@ async function* chunksOf(place: Repository, { digest, size }: BlobName, what: st
   const { client } = place;
   const computing = digester(digest, what);
   let offset = 0;
-  for (let breaks = 0; offset < size; ) {
+  for (let breaks = 0; offset < size;) {
     const answer = await openAt(place, digest, offset, what);
     // Servers that know no ranges begin again.
     let skip = answer.statusCode === 206 ? 0 : offset;

@@ -34,7 +34,10 @@ export interface Refusal {
 
 /** What a registry says must not reach the terminal with its control characters. */
 function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim().slice(0, 500);
+  return text
+    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+    .trim()
+    .slice(0, 500);
 }
 
 /** The messages in an error document (distribution-spec, "Error Codes"), else the text itself. */
@@ -43,7 +46,9 @@ function saidBy(body: string): string {
   try {
     const { errors } = JSON.parse(body) as { errors?: { code?: unknown; message?: unknown }[] };
     if (Array.isArray(errors) && errors.length > 0) {
-      said = errors.map(({ code, message }) => [code, message].filter((part) => typeof part === 'string').join(': ')).join('; ');
+      said = errors
+        .map(({ code, message }) => [code, message].filter((part) => typeof part === 'string').join(': '))
+        .join('; ');
     }
   } catch {
     if (body.includes('<html')) said = '';
@@ -65,7 +70,12 @@ const WANTS_TLS = /HTTP request (?:was sent )?to (?:an )?HTTPS/i;
  * The error for an answer that is no success. `what` is the sentence that says what could not be done,
  * `host` the registry as the user named it, `login` what is known of the logins that were tried.
  */
-export function refusalError(what: string, host: string, { status, body, retryAfter }: Refusal, login = ''): RegistryError {
+export function refusalError(
+  what: string,
+  host: string,
+  { status, body, retryAfter }: Refusal,
+  login = '',
+): RegistryError {
   const said = saidBy(body);
   const answer = `${host} answered ${status}${said === '' ? '' : ` (${said})`}`;
   const because = login === '' ? answer : `${answer}; ${login}`;
@@ -129,7 +139,11 @@ export function refusalError(what: string, host: string, { status, body, retryAf
 }
 
 /** What a registry gave contradicts its digest, its size or the protocol. */
-export function contentError(what: string, why: string, more: { transient?: boolean; cause?: unknown } = {}): RegistryError {
+export function contentError(
+  what: string,
+  why: string,
+  more: { transient?: boolean; cause?: unknown } = {},
+): RegistryError {
   const next = 'check the registry and what lies between: it gave wrong data';
   return new RegistryError({ code: 'registry-content', what, why, next, ...more });
 }

@@ -71,7 +71,9 @@ function loginOf(entry: unknown): Login | undefined {
   if (typeof registrytoken === 'string' && registrytoken !== '') return { kind: 'token', token: registrytoken };
   if (typeof auth === 'string' && auth !== '') {
     const [, name, secret] = /^([^:]*):([^\0]*)/.exec(Buffer.from(auth, 'base64').toString()) ?? [];
-    return name === undefined || secret === undefined ? undefined : { kind: 'password', username: name, password: secret };
+    return name === undefined || secret === undefined
+      ? undefined
+      : { kind: 'password', username: name, password: secret };
   }
   if (typeof username === 'string' && typeof password === 'string') return { kind: 'password', username, password };
   return undefined;
@@ -108,7 +110,9 @@ async function searchFile(
     return undefined;
   };
   const [helper] = valuesFor(file.credHelpers, keys);
-  const inFile = valuesFor(file.auths, keys).map(loginOf).find((login) => login !== undefined);
+  const inFile = valuesFor(file.auths, keys)
+    .map(loginOf)
+    .find((login) => login !== undefined);
   return (await ask(helper)) ?? inFile ?? (await ask(file.credsStore));
 }
 

@@ -5,7 +5,7 @@ import { isJsonObject, matchesDigest, sha256 } from '../oci/descriptor.js';
 import type { Repository } from './client.js';
 import { atDigest, isDigest } from './digest.js';
 import { RegistryError, contentError } from './errors.js';
-import { isTag } from './reference.js';
+import { isTag } from '../image/registry-reference.js';
 import { withRetries } from './retry.js';
 import { readAnswer } from './transport.js';
 
@@ -52,7 +52,12 @@ function mediaTypeOf(header: string | undefined, data: Buffer): string | undefin
  * Reads the manifest or index of a tag or digest. Its digest is checked: against the one asked for, or the one that
  * the registry gives with it. `push` asks with the right to write.
  */
-export async function readManifest(place: Repository, reference: string, what: string, push = false): Promise<Manifest> {
+export async function readManifest(
+  place: Repository,
+  reference: string,
+  what: string,
+  push = false,
+): Promise<Manifest> {
   const { client, repository } = place;
   if (!isDigest(reference) && !isTag(reference)) {
     throw contentError(what, `${JSON.stringify(reference)} is neither tag nor digest`);
@@ -139,7 +144,10 @@ export async function putManifest(
   };
   const answer = await withRetries(send, client.signal, client.onProgress).catch((error: unknown) => {
     if (!isSent || client.signal?.aborted !== true || !isTag(reference)) throw error;
-    throw interruptedError(client.signal, `${client.host} did not answer, so ${repository}:${reference} may have moved`);
+    throw interruptedError(
+      client.signal,
+      `${client.host} did not answer, so ${repository}:${reference} may have moved`,
+    );
   });
   answer.resume();
   const given = answer.headers['docker-content-digest'];

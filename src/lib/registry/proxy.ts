@@ -28,7 +28,9 @@ function isMeant(entry: string, host: string, port: string): boolean {
   }
   const [, name = '', only] = isIP(entry) === 6 ? [entry, entry] : (/^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? []);
   if (name === '' || (only !== undefined && only !== port)) return false;
-  const domain = bare(name).replace(/^\*?\./, '').toLowerCase();
+  const domain = bare(name)
+    .replace(/^\*?\./, '')
+    .toLowerCase();
   return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`));
 }
 

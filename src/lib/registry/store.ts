@@ -2,7 +2,7 @@
 /** An image in a registry, edited there: what mpu adds is sent, layers that are there stay. */
 import { buffer } from 'node:stream/consumers';
 import { throwIfInterrupted } from '../errors.js';
-import { Label } from '../inject-types.js';
+import { Label } from '../image/types.js';
 import { MAX_JSON_SIZE, isIndex, isJsonObject, sha256, type Descriptor, type JsonObject } from '../oci/descriptor.js';
 import { annotationsOf, labelsOf, readImage } from '../oci/image.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, TargetRequest } from '../oci/image-store.js';
@@ -11,8 +11,8 @@ import { isDigest } from './digest.js';
 import { hasBlob, readBlob } from './download.js';
 import { RegistryError, contentError } from './errors.js';
 import { findManifest, hasManifest, isManifestType, readManifest, type Manifest } from './manifests.js';
-import { registryName, type RegistryReference } from './reference.js';
-import { registryTarget } from './target-name.js';
+import { registryName, type RegistryReference } from '../image/registry-reference.js';
+import { registryTarget } from '../image/target-names.js';
 import { RegistryTarget, type Added } from './target.js';
 import { Transport } from './transport.js';
 
@@ -45,9 +45,16 @@ export class RegistryStore implements ImageStore {
   /** Finds an image; its layers are not read. */
   static async open(reference: RegistryReference, options: RegistryOptions): Promise<RegistryStore> {
     const transport = new Transport({ env: options.env, signal: options.signal });
-    const source = { client: new RegistryClient(reference.host, { ...options, transport }), repository: reference.repository };
+    const source = {
+      client: new RegistryClient(reference.host, { ...options, transport }),
+      repository: reference.repository,
+    };
     options.onProgress?.(`reading the manifest of ${reference.text}`);
-    const manifest = await readManifest(source, reference.digest ?? reference.tag ?? '', `cannot read ${reference.text}`);
+    const manifest = await readManifest(
+      source,
+      reference.digest ?? reference.tag ?? '',
+      `cannot read ${reference.text}`,
+    );
     return new RegistryStore(reference, source, manifest, options, transport);
   }
 
@@ -144,7 +151,8 @@ export class RegistryStore implements ImageStore {
 
   /** Whether mpu made this image, and not somebody else from one that mpu made. */
   async #isMadeByMpu(): Promise<boolean> {
-    if (isIndex(this.descriptor)) return annotationsOf(await this.readJson(this.descriptor))[Label.version] !== undefined;
+    if (isIndex(this.descriptor))
+      return annotationsOf(await this.readJson(this.descriptor))[Label.version] !== undefined;
     const image = await readImage(this, this.descriptor);
     return labelsOf(image)[Label.layers] === String(image.layers.length);
   }

@@ -17,8 +17,12 @@ const PROGRESS_INTERVAL = 200;
 export function blobsOf({ data, digest }: Manifest): Descriptor[] {
   const manifest: unknown = JSON.parse(data.toString());
   const { config, layers } = isJsonObject(manifest) ? manifest : {};
-  const all: unknown[] = [...(config === undefined ? [] : [config]), ...(Array.isArray(layers) ? (layers as unknown[]) : [])];
-  if (!all.every(isDescriptor)) throw contentError(`cannot copy ${digest}`, 'its manifest is not what the specification says');
+  const all: unknown[] = [
+    ...(config === undefined ? [] : [config]),
+    ...(Array.isArray(layers) ? (layers as unknown[]) : []),
+  ];
+  if (!all.every(isDescriptor))
+    throw contentError(`cannot copy ${digest}`, 'its manifest is not what the specification says');
   const unique = new Map(all.map((blob) => [blob.digest, blob]));
   return [...unique.values()].filter(({ mediaType }) => !FOREIGN_LAYER.test(mediaType));
 }
@@ -58,7 +62,13 @@ async function* reported(
  * Makes sure that a repository has a blob of another one: mounted where both are in the same registry, else sent
  * through unless it is there. `label` says in progress lines which one it is.
  */
-export async function copyBlob(from: Repository, to: Repository, blob: Descriptor, label: string, what: string): Promise<void> {
+export async function copyBlob(
+  from: Repository,
+  to: Repository,
+  blob: Descriptor,
+  label: string,
+  what: string,
+): Promise<void> {
   const { client } = to;
   client.onProgress?.(label);
   const { digest, size } = blob;

@@ -10,7 +10,7 @@ import {
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { version } from '../version.js';
+import { version } from '../package/version.js';
 import { trustFor } from './certificates.js';
 import { connectionError, contentError } from './errors.js';
 import { TunnelAgent, proxyFor, proxyHeaders } from './proxy.js';
@@ -49,7 +49,14 @@ const USER_AGENT = `mpu/${version}`;
 /** A request without encryption is given to the proxy as a whole. */
 function throughProxy(url: URL, proxy: URL): RequestOptions {
   const { protocol, hostname, port } = proxy;
-  return { protocol, hostname, port, path: url.href, headers: { Host: url.host, ...proxyHeaders(proxy) }, agent: false };
+  return {
+    protocol,
+    hostname,
+    port,
+    path: url.href,
+    headers: { Host: url.host, ...proxyHeaders(proxy) },
+    agent: false,
+  };
 }
 
 /** Connections to any number of hosts, kept open between requests. */

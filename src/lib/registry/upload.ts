@@ -28,7 +28,10 @@ const OCTETS = { 'Content-Type': 'application/octet-stream' };
 
 async function start({ client, repository }: Repository, what: string): Promise<Session> {
   const at = client.address(repository, 'blobs/uploads/');
-  const answer = await client.call({ method: 'POST', at, repository, push: true, headers: { 'Content-Length': 0 }, what }, [202]);
+  const answer = await client.call(
+    { method: 'POST', at, repository, push: true, headers: { 'Content-Length': 0 }, what },
+    [202],
+  );
   answer.resume();
   const smallest = Number(answer.headers['oci-chunk-min-length'] ?? 0);
   if (smallest > LARGEST_PIECE) throw contentError(what, `${client.host} wants pieces of at least ${smallest} bytes`);
@@ -78,7 +81,10 @@ async function putInPieces(place: Repository, blob: BlobSource, what: string): P
     const end = offset + piece.length;
     const headers = { ...OCTETS, 'Content-Range': `${offset}-${end - 1}` };
     const body = { size: piece.length, open: () => piece };
-    const answer = await client.call({ method: 'PATCH', at: url, repository, push: true, headers, body, what }, [202, 204]);
+    const answer = await client.call(
+      { method: 'PATCH', at: url, repository, push: true, headers, body, what },
+      [202, 204],
+    );
     answer.resume();
     url = client.located(answer, url, what);
     offset = end;

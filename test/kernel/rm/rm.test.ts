@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { packageRoot } from '#mpu/lib/package-root.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
 
 // Compilers take their time when other tests run beside this one.
 t.setTimeout(600_000);
@@ -75,7 +75,9 @@ for (const compiler of ['clang', 'gcc']) {
         t.ok(symbols.ok, 'nm reads the object', { output: symbols.output });
         const foreign = symbols.output
           .split('\n')
-          .filter((name) => name !== '' && name !== '_GLOBAL_OFFSET_TABLE_' && !/^(mpu_rm_|__x86\.get_pc_thunk)/.test(name));
+          .filter(
+            (name) => name !== '' && name !== '_GLOBAL_OFFSET_TABLE_' && !/^(mpu_rm_|__x86\.get_pc_thunk)/.test(name),
+          );
         t.same(foreign, [], `${basename(source)} has no undefined symbol but mpu_rm_*`);
       }
       t.end();

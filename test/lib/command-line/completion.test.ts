@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import t from 'tap';
-import { lacking } from '../engines.js';
-import { check, checkout, mpu } from '../mpu.js';
+import { lacking } from '../../support/engines.js';
+import { check, checkout, mpu } from '../../support/mpu.js';
 
 const directory = await mkdtemp(join(tmpdir(), 'mpu-completion-'));
 t.teardown(() => rm(directory, { recursive: true }));
@@ -32,7 +32,9 @@ const SHELLS: Record<string, (path: string) => Offer> = {
     return lines(await check('bash', ['-euc', program, path, line], { cwd: checkout }));
   },
   fish: (path) => async (line) => {
-    const text = await check('fish', ['--no-config', '-c', `source ${path}; complete -C $argv[1]`, line], { cwd: checkout });
+    const text = await check('fish', ['--no-config', '-c', `source ${path}; complete -C $argv[1]`, line], {
+      cwd: checkout,
+    });
     return lines(text).map((offer) => offer.split('\t')[0] ?? '');
   },
   zsh: () => async (line) => {
@@ -66,7 +68,11 @@ for (const [shell, offerOf] of Object.entries(SHELLS)) {
     for (const flag of ['--engine', '--tag', '--force', '--json']) t.ok(flags.includes(flag), `mpu inject ${flag}`);
     const engines = await offer('mpu inject --engine ');
     for (const engine of ['docker', 'podman']) t.ok(engines.includes(engine), `--engine ${engine}`);
-    t.same((await offer('mpu completion ')).filter((word) => ['bash', 'zsh', 'fish'].includes(word)).sort(), ['bash', 'fish', 'zsh']);
+    t.same((await offer('mpu completion ')).filter((word) => ['bash', 'zsh', 'fish'].includes(word)).sort(), [
+      'bash',
+      'fish',
+      'zsh',
+    ]);
     const directories = (await offer('mpu inject --library-dir pre')).join(' ');
     t.match(directories, /preload/, 'directories where a directory is asked for');
   });

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { allCommands } from '#mpu/lib/command-line/tree.js';
-import { mpu } from '../mpu.js';
+import { mpu } from '../../support/mpu.js';
 import { flagAfter, ownCommandLine } from './program.js';
 
 /** Flags that answer by themselves and so need no variable. */
@@ -32,13 +32,25 @@ await t.test('every variable stands in for its flag', (t) => {
       const needed = MANDATORY[words.join(' ')] ?? [];
       const isNeeded = needed.includes(long);
       const args = [...(isNeeded ? [] : needed), ...operands.map(({ choices }) => choices[0] ?? 'operand')];
-      if (!isNeeded) t.notOk(['env', 'cli'].includes(flagAfter(words, args, long).from ?? ''), `${path.join(' ')} ${long}: not given`);
+      if (!isNeeded)
+        t.notOk(
+          ['env', 'cli'].includes(flagAfter(words, args, long).from ?? ''),
+          `${path.join(' ')} ${long}: not given`,
+        );
       // `--no-dkms` is what makes `dkms` false.
       const switched = !long.startsWith('--no-');
       process.env[variable] = value === undefined ? '1' : (value.choices[0] ?? 'value');
-      t.same(flagAfter(words, args, long), { value: value === undefined ? switched : process.env[variable], from: 'env' }, variable);
+      t.same(
+        flagAfter(words, args, long),
+        { value: value === undefined ? switched : process.env[variable], from: 'env' },
+        variable,
+      );
       const given = value === undefined ? [] : [value.choices.at(-1) ?? 'other'];
-      t.same(flagAfter(words, [...args, long, ...given], long), { value: given[0] ?? switched, from: 'cli' }, 'a flag wins');
+      t.same(
+        flagAfter(words, [...args, long, ...given], long),
+        { value: given[0] ?? switched, from: 'cli' },
+        'a flag wins',
+      );
       Reflect.deleteProperty(process.env, variable);
     }
   }
@@ -50,7 +62,15 @@ await t.test('an empty variable counts as unset', async (t) => {
   const empty = Object.fromEntries(flags.flatMap(({ variable }) => (variable === undefined ? [] : [[variable, '']])));
   t.ok(Object.keys(empty).length >= 20, `${Object.keys(empty).length} variables`);
   const env = { PATH: '/nonexistent', MPU_PIDNS: '/proc/self/ns/pid' };
-  for (const args of [['ps'], ['metrics'], ['translate', '1', '--to-container'], ['status'], ['cdi', 'generate', '--output', join(t.testdir(), 'spec.json')], ['module', 'status'], ['dockerfile', '--from', 'x']]) {
+  for (const args of [
+    ['ps'],
+    ['metrics'],
+    ['translate', '1', '--to-container'],
+    ['status'],
+    ['cdi', 'generate', '--output', join(t.testdir(), 'spec.json')],
+    ['module', 'status'],
+    ['dockerfile', '--from', 'x'],
+  ]) {
     const [plain, other] = [await mpu(args, { env }), await mpu(args, { env: { ...env, ...empty } })];
     t.equal(other.status, plain.status, args.join(' '));
     t.equal(other.stderr, plain.stderr);
@@ -65,7 +85,10 @@ await t.test('every command has a summary, a description and examples', (t) => {
     t.not(summary, '', `${name}: summary`);
     t.ok(description.length >= summary.length, `${name}: description`);
     t.match(epilogue, /^Examples:\n {2}\S/m, `${name}: examples`);
-    t.ok(epilogue.split('\n').every((line) => line.length <= 88), `${name}: examples fit a terminal`);
+    t.ok(
+      epilogue.split('\n').every((line) => line.length <= 88),
+      `${name}: examples fit a terminal`,
+    );
   }
   t.end();
 });
@@ -76,7 +99,11 @@ await t.test('an unknown flag is a usage error of one JSON document, for every c
     const { status, stdout, stderr } = await mpu([...name, '--no-such-flag', '--json']);
     t.equal(status, 2, name.join(' '));
     t.equal(stderr, '');
-    const document = JSON.parse(stdout) as { schemaVersion: unknown; ok: unknown; error: { code: unknown; next: unknown } };
+    const document = JSON.parse(stdout) as {
+      schemaVersion: unknown;
+      ok: unknown;
+      error: { code: unknown; next: unknown };
+    };
     t.match(document, { schemaVersion: 1, ok: false, error: { code: 'usage', next: /mpu/ } });
   }
 });

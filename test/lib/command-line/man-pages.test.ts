@@ -4,19 +4,27 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { allCommands } from '#mpu/lib/command-line/tree.js';
-import { lacking } from '../engines.js';
-import { checkout, check, run } from '../mpu.js';
+import { lacking } from '../../support/engines.js';
+import { checkout, check, run } from '../../support/mpu.js';
 import { ownCommandLine } from './program.js';
 
 const root = ownCommandLine();
-const PAGES = { 'mpu.1': 'build/man/mpu.1', 'mpu-module.8': 'build/man/mpu-module.8', 'libmpu.7': 'build/man/libmpu.7' };
+const PAGES = {
+  'mpu.1': 'build/man/mpu.1',
+  'mpu-module.8': 'build/man/mpu-module.8',
+  'libmpu.7': 'build/man/libmpu.7',
+};
 const skip = await lacking(['mandoc', 'col']);
 
 await t.test('they lint clean', { skip }, async (t) => {
   for (const [name, path] of Object.entries(PAGES)) {
     const { stdout } = await run('mandoc', ['-T', 'lint', '-W', 'warning', join(checkout, path)]);
     // The pages carry no date: they are those of a version.
-    t.same(stdout.split('\n').filter((line) => line !== '' && !line.includes('missing date')), [], name);
+    t.same(
+      stdout.split('\n').filter((line) => line !== '' && !line.includes('missing date')),
+      [],
+      name,
+    );
   }
 });
 
@@ -32,10 +40,16 @@ await t.test('every command and flag is on its page', { skip }, async (t) => {
       if (variable !== undefined) t.match(page, variable);
     }
   }
-  t.match(pages.mpu, 'mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...', 'examples are as they were written');
+  t.match(
+    pages.mpu,
+    'mpu inject oci:./layout:latest && skopeo copy oci:./layout:latest-mpu docker://...',
+    'examples are as they were written',
+  );
   const sources = (await readdir(join(checkout, 'src'), { recursive: true })).filter((name) => name.endsWith('.ts'));
   const code = await Promise.all(sources.map((name) => readFile(join(checkout, 'src', name), 'utf8')));
-  const obeyed = new Set(code.flatMap((text) => [...text.matchAll(/\benv\.(MPU_[A-Z_]+)/g)].map(([, name = '']) => name)));
+  const obeyed = new Set(
+    code.flatMap((text) => [...text.matchAll(/\benv\.(MPU_[A-Z_]+)/g)].map(([, name = '']) => name)),
+  );
   t.ok(obeyed.has('MPU_PIDNS'), [...obeyed].join(', '));
   for (const name of obeyed) t.match(pages.mpu, name);
   t.notMatch(`${pages.mpu}${pages.module}`, /\\f|\\&/, 'no roff is left');
@@ -43,8 +57,11 @@ await t.test('every command and flag is on its page', { skip }, async (t) => {
 
 await t.test('libmpu(7) says what the library does', async (t) => {
   const page = await readFile(join(checkout, PAGES['libmpu.7']), 'utf8');
-  const [environment, nsfs, netlink] = await Promise.all(['environment.c', 'nsfs.h', 'netlink.c'].map((name) => readFile(join(checkout, 'preload', name), 'utf8')));
-  const named = (text: string | undefined, pattern: RegExp): string[] => [...(text ?? '').matchAll(pattern)].map(([, name = '']) => name);
+  const [environment, nsfs, netlink] = await Promise.all(
+    ['environment.c', 'nsfs.h', 'netlink.c'].map((name) => readFile(join(checkout, 'preload', name), 'utf8')),
+  );
+  const named = (text: string | undefined, pattern: RegExp): string[] =>
+    [...(text ?? '').matchAll(pattern)].map(([, name = '']) => name);
 
   const variables = named(environment, /"(MPU_\w+)="/g);
   t.ok(variables.length >= 3, variables.join(', '));
@@ -52,7 +69,11 @@ await t.test('libmpu(7) says what the library does', async (t) => {
   // Those that switch something do so by the one value that is_one() takes (test/preload/rewriting.test.ts).
   const switches = named(environment, /is_one\(&matches\[(\w+)\]\)/g).map((name) => `MPU_${name}`);
   t.ok(switches.length >= 2, switches.join(', '));
-  t.same(named(page, /^\.B (MPU_\w+)\nSet to 1: .*\nAny other value is as none\.$/gm), switches, 'and what switches them');
+  t.same(
+    named(page, /^\.B (MPU_\w+)\nSet to 1: .*\nAny other value is as none\.$/gm),
+    switches,
+    'and what switches them',
+  );
   for (const path of [...named(nsfs, /#define MPU_NSFS_PATH "(.*)"/g), ...named(netlink, /mpu_sys_open\("(.*)"\)/g)]) {
     t.match(page, new RegExp(`^\\.I ${path}$`, 'm'), path);
   }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { prove } from '#mpu/lib/doctor/proof.js';
-import { lacking } from '../engines.js';
-import { checkout } from '../mpu.js';
+import { lacking } from '../../support/engines.js';
+import { checkout } from '../../support/mpu.js';
 
 await t.test('it is made right here', async (t) => {
   const proof = await prove([], '/proc/self/ns/pid');
@@ -14,7 +14,11 @@ await t.test('it is made right here', async (t) => {
 });
 
 await t.test('a program that is not there', async (t) => {
-  await t.rejects(prove(['no-such-program'], undefined), { code: 'program-missing', why: 'no-such-program is not installed', next: /util-linux/ });
+  await t.rejects(prove(['no-such-program'], undefined), {
+    code: 'program-missing',
+    why: 'no-such-program is not installed',
+    next: /util-linux/,
+  });
 });
 
 await t.test('a program that refuses', async (t) => {
@@ -28,5 +32,9 @@ await t.test('an mpu that only root may read', { skip: await lacking(['setpriv']
   const own = (await import(pathToFileURL(join(copy, 'dist/lib/doctor/proof.js')).href)) as { prove: typeof prove };
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
   await chmod(copy, 0o700);
-  await t.rejects(own.prove(nobody, undefined), { code: 'probe-unreadable', why: /^not every user may read .*probe\.js$/, next: /where every user may/ });
+  await t.rejects(own.prove(nobody, undefined), {
+    code: 'probe-unreadable',
+    why: /^not every user may read .*probe\.js$/,
+    next: /where every user may/,
+  });
 });

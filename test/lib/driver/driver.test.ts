@@ -6,12 +6,18 @@ import t from 'tap';
 import { parseDriverVersion } from '#mpu/lib/driver/driver.js';
 import { regimeById, REGIMES } from '#mpu/lib/driver/regimes.js';
 import { nativeAddon } from '#mpu/lib/native-addon.js';
-import { checkout } from '../mpu.js';
+import { checkout } from '../../support/mpu.js';
 
 await t.test('the regime of every release that is known', async (t) => {
-  for (const [file, fewest] of [['releases.tsv', 190], ['unlisted-releases.tsv', 40]] as const) {
+  for (const [file, fewest] of [
+    ['releases.tsv', 190],
+    ['unlisted-releases.tsv', 40],
+  ] as const) {
     const text = await readFile(join(checkout, 'test/kernel/rm', file), 'utf8');
-    const rows = text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split('\t'));
+    const rows = text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => line.split('\t'));
     t.ok(rows.length >= fewest, `${rows.length} releases`);
     for (const [release = '', regime = ''] of rows) {
       const expected = regime.startsWith('R') ? regime : undefined;
@@ -21,16 +27,24 @@ await t.test('the regime of every release that is known', async (t) => {
   }
   t.equal(nativeAddon().releaseRegime('no version'), undefined);
   t.equal(regimeById('R3a')?.id, 'R3b');
-  t.same(REGIMES.filter(({ tableRight }) => tableRight).map(({ id }) => id), ['R4']);
+  t.same(
+    REGIMES.filter(({ tableRight }) => tableRight).map(({ id }) => id),
+    ['R4'],
+  );
 });
 
 await t.test('the version file', (t) => {
-  const closed = 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.12  Wed Sep 20 09:35:17 UTC 2023\nGCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04)\n';
+  const closed =
+    'NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.12  Wed Sep 20 09:35:17 UTC 2023\nGCC version:  gcc version 11.4.0 (Ubuntu 11.4.0-1ubuntu1~22.04)\n';
   t.same(parseDriverVersion(closed), { release: '535.104.12', flavour: 'closed' });
   // As on an H200.
-  const open = 'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (nixbld@)  \nGCC version:  gcc version 15.3.0 (GCC) \n';
+  const open =
+    'NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (nixbld@)  \nGCC version:  gcc version 15.3.0 (GCC) \n';
   t.same(parseDriverVersion(open), { release: '580.159.04', flavour: 'open' });
-  t.same(parseDriverVersion('NVRM version: NVIDIA UNIX aarch64 Kernel Module  550.54  Thu'), { release: '550.54', flavour: 'closed' });
+  t.same(parseDriverVersion('NVRM version: NVIDIA UNIX aarch64 Kernel Module  550.54  Thu'), {
+    release: '550.54',
+    flavour: 'closed',
+  });
   t.equal(parseDriverVersion(''), undefined);
   t.end();
 });

@@ -17,11 +17,20 @@ await t.test('pmon', (t) => {
     { gpu: 0, pid: 517, type: 'C', memory: 2518, utilization: { sm: 14, memory: 14, encoder: null, decoder: null } },
     { gpu: 0, pid: 520, type: 'C', memory: 3518, utilization: { sm: 84, memory: 85, encoder: null, decoder: null } },
   ]);
-  t.same(parseMonitor(`${H200.split('\n').slice(0, 2).join('\n')}\n    0          -     -      -      -      -      -      -      -      -      -    -              \n`), []);
+  t.same(
+    parseMonitor(
+      `${H200.split('\n').slice(0, 2).join('\n')}\n    0          -     -      -      -      -      -      -      -      -      -    -              \n`,
+    ),
+    [],
+  );
   t.same(parseMonitor('Process monitoring is not supported on MIG\n'), []);
   const [heading = '', units = '', row = ''] = H200.split('\n');
   const forged = `${heading}\n${units}\n${row}\n    0        519     C      1      1      -      -      -      -      1      0    x\n 0 517 C 99 9 \n    0        521     C      1      1      -      -      -      -      1      0    x\n# gpu pid fb \n${row.replace('14', '99')}\n`;
-  t.match(parseMonitor(forged), [{ pid: 517, utilization: { sm: 14 } }, { pid: 519 }, { pid: 521 }], 'names that look like rows');
+  t.match(
+    parseMonitor(forged),
+    [{ pid: 517, utilization: { sm: 14 } }, { pid: 519 }, { pid: 521 }],
+    'names that look like rows',
+  );
   t.equal(parseMonitor(forged).length, 3);
   t.end();
 });
@@ -52,6 +61,9 @@ esac
     { gpu: 3, uuid: 'GPU-3', pid: 34, type: 'G', memory: 12, utilization: unknown },
     { gpu: 8, uuid: 'GPU-8', pid: 17, type: 'C', memory: null, utilization: unknown },
   ]);
-  const monitored = (await readFile(calls, 'utf8')).split('\n').filter((line) => line.startsWith('pmon')).map((line) => line.split(' ').at(-1));
+  const monitored = (await readFile(calls, 'utf8'))
+    .split('\n')
+    .filter((line) => line.startsWith('pmon'))
+    .map((line) => line.split(' ').at(-1));
   t.same(monitored.sort(), ['0,1,2,3', '4,5,6,7', '8'], 'no more than four at once');
 });

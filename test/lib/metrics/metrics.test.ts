@@ -6,14 +6,22 @@ import t from 'tap';
 import { CONTENT_TYPE, formatMetrics } from '#mpu/lib/metrics/exposition.js';
 import { moduleMetrics } from '#mpu/lib/metrics/metrics.js';
 import { parseListenAddress, serveMetrics } from '#mpu/lib/metrics/server.js';
-import { checkout, mpu, type Ended } from '../mpu.js';
-import { parsePrometheus, type ParsedSample } from '../../operator/prometheus.js';
+import { checkout, mpu, type Ended } from '../../support/mpu.js';
+import { parsePrometheus, type ParsedSample } from '../../commands/prometheus.js';
 
 const NASTY = 'a "quoted" \\ back\\nslash\nand a line {x="y"} ü';
 
 await t.test('the format', async (t) => {
   const text = formatMetrics([
-    { name: 'mpu_one', type: 'gauge', help: 'Help with \\ and\na line.', samples: [{ labels: { name: NASTY, empty: '' }, value: 1.5 }, { labels: {}, value: 0 }] },
+    {
+      name: 'mpu_one',
+      type: 'gauge',
+      help: 'Help with \\ and\na line.',
+      samples: [
+        { labels: { name: NASTY, empty: '' }, value: 1.5 },
+        { labels: {}, value: 0 },
+      ],
+    },
     { name: 'mpu_none', type: 'gauge', help: 'Without samples.', samples: [] },
     { name: 'mpu_two_total', type: 'counter', help: 'Large.', samples: [{ labels: {}, value: 2 ** 53 }] },
   ]);
@@ -29,9 +37,22 @@ await t.test('the format', async (t) => {
 
 await t.test('every counter of mpu.ko', async (t) => {
   const counters = { requests: 1, pids: 22, hidden: 333, rewritten: 4444, untouched: 55555, inFlight: 666666 };
-  const answer = { version: '1.2.3', abi: 1, features: ['translate', 'intercept'], maxPids: 4096, intercept: 'on' as const, generation: '7', counters };
+  const answer = {
+    version: '1.2.3',
+    abi: 1,
+    features: ['translate', 'intercept'],
+    maxPids: 4096,
+    intercept: 'on' as const,
+    generation: '7',
+    counters,
+  };
   const values = async (loaded: Parameters<typeof moduleMetrics>[0]): Promise<object> =>
-    Object.fromEntries((await parsePrometheus(formatMetrics(moduleMetrics(loaded)))).map(({ name, type, value }) => [name, `${type} ${value}`]));
+    Object.fromEntries(
+      (await parsePrometheus(formatMetrics(moduleMetrics(loaded)))).map(({ name, type, value }) => [
+        name,
+        `${type} ${value}`,
+      ]),
+    );
   t.same(await values({ owner: 'mpu', version: '1.2.3', answer }), {
     mpu_module_loaded: 'gauge 1',
     mpu_module_info: 'gauge 1',
@@ -52,7 +73,8 @@ await t.test('addresses', (t) => {
   t.same(parseListenAddress('[::1]:0'), { host: '::1', port: 0 });
   t.same(parseListenAddress(':80'), { host: undefined, port: 80 });
   t.same(parseListenAddress('localhost:65535'), { host: 'localhost', port: 65535 });
-  for (const text of ['', '9436', 'localhost', '::1:80', 'x:99999', 'x:-1', 'http://x:1']) t.throws(() => parseListenAddress(text), { code: 'usage', exitCode: 2 }, text);
+  for (const text of ['', '9436', 'localhost', '::1:80', 'x:99999', 'x:-1', 'http://x:1'])
+    t.throws(() => parseListenAddress(text), { code: 'usage', exitCode: 2 }, text);
   t.end();
 });
 
@@ -90,14 +112,25 @@ await t.test('the server', async (t) => {
   t.equal(failed.status, 500);
   t.equal(await failed.text(), 'broken\n');
   const taken = new URL(url).host;
-  await t.rejects(serveMetrics({ address: taken, collect: () => Promise.resolve(''), signal: controller.signal, onListening: () => undefined }), { code: 'listen-failed', exitCode: 1 });
+  await t.rejects(
+    serveMetrics({
+      address: taken,
+      collect: () => Promise.resolve(''),
+      signal: controller.signal,
+      onListening: () => undefined,
+    }),
+    { code: 'listen-failed', exitCode: 1 },
+  );
   controller.abort();
   await served;
   await t.rejects(fetch(url), 'it has ended');
 });
 
 /** Runs `mpu metrics --listen`, waits for the URL on stdout or stderr, scrapes it and ends the service. */
-async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<{ ended: Ended; samples: ParsedSample[] }> {
+async function serve(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ ended: Ended; samples: ParsedSample[] }> {
   let said = '';
   let scraped: Promise<ParsedSample[]> | undefined;
   const ended = await mpu(['metrics', ...args], {
@@ -122,11 +155,19 @@ async function serve(args: readonly string[], env: NodeJS.ProcessEnv = {}): Prom
 await t.test('the command', async (t) => {
   const isUp = ({ name }: ParsedSample): boolean => name === 'mpu_gpu_up';
   const flag = await serve(['--listen', '127.0.0.1:0']);
-  t.match(flag.ended, { status: 0, stdout: '', stderr: /^listening at http:\/\/127\.0\.0\.1:\d+\/metrics$/m }, 'SIGTERM ends it well');
+  t.match(
+    flag.ended,
+    { status: 0, stdout: '', stderr: /^listening at http:\/\/127\.0\.0\.1:\d+\/metrics$/m },
+    'SIGTERM ends it well',
+  );
   t.ok(flag.samples.some(isUp), 'a scrape');
   const json = await serve(['--json'], { MPU_LISTEN: '127.0.0.1:0' });
   t.match(json.ended, { status: 0, stderr: '' });
-  t.match(JSON.parse(json.ended.stdout), { schemaVersion: 1, command: 'metrics', ok: true, url: /^http:\/\/127\.0\.0\.1:\d+\/metrics$/ }, 'one document, with the address');
+  t.match(
+    JSON.parse(json.ended.stdout),
+    { schemaVersion: 1, command: 'metrics', ok: true, url: /^http:\/\/127\.0\.0\.1:\d+\/metrics$/ },
+    'one document, with the address',
+  );
   t.ok(json.samples.some(isUp), 'by the variable');
   t.match(await mpu(['metrics', '--listen', 'nonsense', '--json']), { status: 2, stderr: '' });
 });
@@ -137,8 +178,13 @@ await t.test('a part of a GPU (MIG) by its UUID', async (t) => {
   await writeFile(join(directory, 'nvidia-smi'), `#!/bin/sh\ncase $1 in\n${answers}\nesac\n`, { mode: 0o755 });
   const env = { PATH: `${directory}:/usr/bin:/bin`, MPU_PIDNS: '/proc/self/ns/pid' };
   const samples = await parsePrometheus((await mpu(['metrics'], { env })).stdout);
-  const memory = samples.filter(({ name }) => name === 'mpu_container_gpu_memory_bytes').map(({ labels: { gpu, uuid }, value }) => ({ gpu, uuid, value }));
-  t.same(memory, [{ gpu: '', uuid: 'MIG-1', value: 7 << 20 }, { gpu: '', uuid: 'MIG-2', value: 8 << 20 }]);
+  const memory = samples
+    .filter(({ name }) => name === 'mpu_container_gpu_memory_bytes')
+    .map(({ labels: { gpu, uuid }, value }) => ({ gpu, uuid, value }));
+  t.same(memory, [
+    { gpu: '', uuid: 'MIG-1', value: 7 << 20 },
+    { gpu: '', uuid: 'MIG-2', value: 8 << 20 },
+  ]);
   const { stdout } = await mpu(['ps'], { env });
   t.match(stdout, new RegExp(`^MIG-1 +${process.pid} .*\nMIG-2 +${process.pid} `, 'm'));
 });

@@ -6,14 +6,14 @@ import t from 'tap';
 import { MpuError } from '#mpu/lib/errors.js';
 import { compilerCommand, familyOf, headersCommand } from '#mpu/lib/module/distribution.js';
 import { parseDkmsStatus } from '#mpu/lib/module/dkms.js';
-import { Host } from '#mpu/lib/module/host.js';
+import { Host } from '#mpu/lib/system/host.js';
 import { insmodError, type InsmodFailure } from '#mpu/lib/module/insmod.js';
 import { parseCompiler, parseConfig } from '#mpu/lib/module/kernel-build.js';
 import { loadModule, unloadModule } from '#mpu/lib/module/load.js';
 import { parseModinfo } from '#mpu/lib/module/module-file.js';
 import { parseLockdown, readRestrictions } from '#mpu/lib/module/restrictions.js';
 import { sourceVersion } from '#mpu/lib/module/source.js';
-import { undoOnFailure } from '#mpu/lib/module/undo.js';
+import { undoOnFailure } from '#mpu/lib/system/rollback.js';
 import type { ModuleState } from '#mpu/lib/translator.js';
 
 await t.test('distributions and their packages', (t) => {
@@ -54,8 +54,17 @@ await t.test('compilers as kernels name them', (t) => {
   ] as const) {
     t.same(parseCompiler(text), wanted, text);
   }
-  const config = parseConfig('CONFIG_MODULES=y\n# CONFIG_X is not set\nCONFIG_MODULE_SIG_HASH="sha512"\nCONFIG_Y=sha256\n');
-  t.same([...config], [['CONFIG_MODULES', 'y'], ['CONFIG_MODULE_SIG_HASH', 'sha512'], ['CONFIG_Y', 'sha256']]);
+  const config = parseConfig(
+    'CONFIG_MODULES=y\n# CONFIG_X is not set\nCONFIG_MODULE_SIG_HASH="sha512"\nCONFIG_Y=sha256\n',
+  );
+  t.same(
+    [...config],
+    [
+      ['CONFIG_MODULES', 'y'],
+      ['CONFIG_MODULE_SIG_HASH', 'sha512'],
+      ['CONFIG_Y', 'sha256'],
+    ],
+  );
   t.end();
 });
 
@@ -64,10 +73,15 @@ await t.test('dkms status, versions 2 and 3', (t) => {
     { version: '0.1.0', kernel: '5.10.0-8-amd64', state: 'installed' },
     { version: '0.2.0', state: 'added' },
   ]);
-  t.same(parseDkmsStatus('mpu/0.1.0, 6.1.0-9-amd64, x86_64: installed (WARNING! Diff between built and installed module!)\nmpu/0.1.0: added'), [
-    { version: '0.1.0', kernel: '6.1.0-9-amd64', state: 'installed' },
-    { version: '0.1.0', state: 'added' },
-  ]);
+  t.same(
+    parseDkmsStatus(
+      'mpu/0.1.0, 6.1.0-9-amd64, x86_64: installed (WARNING! Diff between built and installed module!)\nmpu/0.1.0: added',
+    ),
+    [
+      { version: '0.1.0', kernel: '6.1.0-9-amd64', state: 'installed' },
+      { version: '0.1.0', state: 'added' },
+    ],
+  );
   t.same(parseDkmsStatus(''), []);
   t.end();
 });
@@ -85,19 +99,63 @@ const said = (text: string): string => `insmod: ERROR: could not insert module /
 
 await t.test('why insmod failed', (t) => {
   for (const [name, parts, wanted] of [
-    ['unsigned', { said: said('Key was rejected by service'), restrictions: on }, { code: 'signature-refused', exitCode: 4, why: /Secure Boot is on; it is not signed/, next: /openssl.*mokutil --import.*--key/ }],
+    [
+      'unsigned',
+      { said: said('Key was rejected by service'), restrictions: on },
+      {
+        code: 'signature-refused',
+        exitCode: 4,
+        why: /Secure Boot is on; it is not signed/,
+        next: /openssl.*mokutil --import.*--key/,
+      },
+    ],
     ['required', { said: said('Required key not available') }, { code: 'signature-refused', exitCode: 4 }],
-    ['not enrolled', { said: said('Key was rejected by service'), file: { path: 'x', signed: true } }, { code: 'signature-refused', why: /does not know/, next: /^enrol/ }],
-    ['lockdown', { said: said('Operation not permitted'), restrictions: on }, { code: 'lockdown', exitCode: 4, next: /mokutil/ }],
-    ['lockdown by the log', { said: said('Operation not permitted'), kernelLog: 'Lockdown: insmod: unsigned module loading is restricted; see man kernel_lockdown.7' }, { code: 'lockdown' }],
-    ['no capability', { said: said('Operation not permitted'), capable: false }, { code: 'permission-denied', exitCode: 4, next: /^sudo/ }],
-    ['disabled', { said: said('Operation not permitted'), restrictions: { ...failure.restrictions, modulesDisabled: true } }, { code: 'modules-disabled', exitCode: 4 }],
-    ['policy', { said: said('Operation not permitted') }, { code: 'permission-denied', exitCode: 4, why: /security policy/ }],
-    ['format', { said: said('Invalid module format'), kernelLog: 'mpu: version magic' }, { code: 'module-mismatch', exitCode: 1, why: /version magic/ }],
+    [
+      'not enrolled',
+      { said: said('Key was rejected by service'), file: { path: 'x', signed: true } },
+      { code: 'signature-refused', why: /does not know/, next: /^enrol/ },
+    ],
+    [
+      'lockdown',
+      { said: said('Operation not permitted'), restrictions: on },
+      { code: 'lockdown', exitCode: 4, next: /mokutil/ },
+    ],
+    [
+      'lockdown by the log',
+      {
+        said: said('Operation not permitted'),
+        kernelLog: 'Lockdown: insmod: unsigned module loading is restricted; see man kernel_lockdown.7',
+      },
+      { code: 'lockdown' },
+    ],
+    [
+      'no capability',
+      { said: said('Operation not permitted'), capable: false },
+      { code: 'permission-denied', exitCode: 4, next: /^sudo/ },
+    ],
+    [
+      'disabled',
+      { said: said('Operation not permitted'), restrictions: { ...failure.restrictions, modulesDisabled: true } },
+      { code: 'modules-disabled', exitCode: 4 },
+    ],
+    [
+      'policy',
+      { said: said('Operation not permitted') },
+      { code: 'permission-denied', exitCode: 4, why: /security policy/ },
+    ],
+    [
+      'format',
+      { said: said('Invalid module format'), kernelLog: 'mpu: version magic' },
+      { code: 'module-mismatch', exitCode: 1, why: /version magic/ },
+    ],
     ['exists', { said: said('File exists') }, { code: 'foreign-module' }],
     ['symbol', { said: said('Unknown symbol in module') }, { code: 'kernel-unsupported', exitCode: 3 }],
     ['other', { said: said('Cannot allocate memory') }, { code: 'load-failed', exitCode: 1, why: /Cannot allocate/ }],
-    ['busybox', { said: "insmod: can't insert 'mpu.ko': Operation not permitted", capable: false }, { code: 'permission-denied' }],
+    [
+      'busybox',
+      { said: "insmod: can't insert 'mpu.ko': Operation not permitted", capable: false },
+      { code: 'permission-denied' },
+    ],
   ] as const) {
     t.match(insmodError({ ...failure, ...parts }), wanted, name);
   }
@@ -113,7 +171,9 @@ await t.test('Secure Boot and lockdown', async (t) => {
         sys: {
           kernel: { security: { lockdown: 'none [integrity] confidentiality\n' } },
           module: { module: { parameters: { sig_enforce: 'Y\n' } } },
-          firmware: { efi: { fw_platform_size: '64', ...(value === undefined ? {} : { efivars: { [variable]: value } }) } },
+          firmware: {
+            efi: { fw_platform_size: '64', ...(value === undefined ? {} : { efivars: { [variable]: value } }) },
+          },
         },
       }),
     });
@@ -131,7 +191,11 @@ await t.test('paths of another root', async (t) => {
   await symlink('/usr/src/headers', join(root, 'usr/lib/modules/build'));
   await symlink('loop', join(root, 'loop'));
   const host = await Host.open({ root, kernel: '6.1.0-9-amd64' });
-  t.equal(await host.resolve('/lib/modules/build/Makefile'), join(root, 'usr/src/headers/Makefile'), 'absolute links stay below the root');
+  t.equal(
+    await host.resolve('/lib/modules/build/Makefile'),
+    join(root, 'usr/src/headers/Makefile'),
+    'absolute links stay below the root',
+  );
   t.equal(await host.resolve('/lib/modules/build/../../../../../etc'), join(root, 'etc'), 'nothing leads out of it');
   await t.rejects(host.resolve('/loop'), { code: 'file-error' });
   await t.rejects(Host.open({ root, kernel: 'x; rm -rf /' }), { code: 'usage' });
@@ -147,10 +211,12 @@ await t.test('files that are no modules have no modinfo', (t) => {
 
 await t.test('changes are taken back, last first', async (t) => {
   const done: string[] = [];
-  const step = (name: string): (() => Promise<void>) => () => {
-    done.push(name);
-    return name === 'second' ? Promise.reject(new Error('cannot')) : Promise.resolve();
-  };
+  const step =
+    (name: string): (() => Promise<void>) =>
+    () => {
+      done.push(name);
+      return name === 'second' ? Promise.reject(new Error('cannot')) : Promise.resolve();
+    };
   await t.rejects(
     undoOnFailure((undo) => {
       for (const name of ['first', 'second', 'third']) undo.push(step(name));
@@ -164,14 +230,39 @@ await t.test('changes are taken back, last first', async (t) => {
 
 await t.test('a module that answers', async (t) => {
   const root = t.testdir({
-    proc: { modules: 'mpu 16384 0 - Live 0x0 (OE)\n', sys: { kernel: { osrelease: '6.1.0-9-amd64\n' } }, self: { status: 'CapEff:\t0\n' } },
+    proc: {
+      modules: 'mpu 16384 0 - Live 0x0 (OE)\n',
+      sys: { kernel: { osrelease: '6.1.0-9-amd64\n' } },
+      self: { status: 'CapEff:\t0\n' },
+    },
     sys: { kernel: {}, module: { mpu: { version: '0.1.0\n' } } },
   });
   const host = await Host.open({ root });
-  const state: ModuleState = { version: await sourceVersion(), abi: 1, features: ['translate'], maxPids: 4096, intercept: 'absent', generation: '1' };
-  t.match(await loadModule(host, { query: () => Promise.resolve(state) }), { outcome: 'unchanged', module: state }, 'needs no privilege');
-  await t.rejects(loadModule(host, { query: () => Promise.resolve({ ...state, version: '0.0.1' }) }), { code: 'permission-denied', exitCode: 4 });
-  await t.rejects(unloadModule(host, { query: () => Promise.resolve(state) }), { code: 'permission-denied', exitCode: 4 });
+  const state: ModuleState = {
+    version: await sourceVersion(),
+    abi: 1,
+    features: ['translate'],
+    maxPids: 4096,
+    intercept: 'absent',
+    generation: '1',
+  };
+  t.match(
+    await loadModule(host, { query: () => Promise.resolve(state) }),
+    { outcome: 'unchanged', module: state },
+    'needs no privilege',
+  );
+  await t.rejects(loadModule(host, { query: () => Promise.resolve({ ...state, version: '0.0.1' }) }), {
+    code: 'permission-denied',
+    exitCode: 4,
+  });
+  await t.rejects(unloadModule(host, { query: () => Promise.resolve(state) }), {
+    code: 'permission-denied',
+    exitCode: 4,
+  });
   const noAddon = new MpuError({ code: 'addon-missing', what: 'x', why: 'y', next: 'z' });
-  await t.rejects(unloadModule(host, { query: () => Promise.reject(noAddon) }), { code: 'permission-denied' }, 'told by its version');
+  await t.rejects(
+    unloadModule(host, { query: () => Promise.reject(noAddon) }),
+    { code: 'permission-denied' },
+    'told by its version',
+  );
 });

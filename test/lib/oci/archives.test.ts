@@ -7,10 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { eject, inject, type InjectOptions, type InjectResult } from '#mpu/index.js';
-import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
-import { lacking } from '../engines.js';
-import { check } from '../mpu.js';
-import { TinyLayout, debianArmLayer, debianLayer, writeStandInLibraries, type TinyImage } from '../tiny-layout.js';
+import { PRELOAD_ENTRY } from '#mpu/lib/payload/preload-file.js';
+import { lacking } from '../../support/engines.js';
+import { check } from '../../support/mpu.js';
+import {
+  TinyLayout,
+  debianArmLayer,
+  debianLayer,
+  writeStandInLibraries,
+  type TinyImage,
+} from '../../support/tiny-layout.js';
 
 const libraries = t.testdir();
 const skip = await lacking(['skopeo', 'tar']);
@@ -46,7 +52,13 @@ async function fileIn(t: Test, image: string, path: string): Promise<string> {
 }
 
 /** Expects a failure that leaves nothing behind. */
-async function refuses(t: Test, { directory }: Archives, image: string, options: InjectOptions, expected: object): Promise<void> {
+async function refuses(
+  t: Test,
+  { directory }: Archives,
+  image: string,
+  options: InjectOptions,
+  expected: object,
+): Promise<void> {
   const before = await readdir(directory);
   await t.rejects(into(image, options), { name: 'MpuError', ...expected });
   t.same(await readdir(directory), before, 'nothing was left behind');
@@ -57,7 +69,12 @@ await t.test('an archive of an OCI layout', { skip }, async (t) => {
   const before = await readFile(oci);
   const result = await into(`oci-archive:${oci}`);
   const made = join(directory, 'oci-mpu.tar');
-  t.match(result, { outcome: 'created', store: 'oci-archive', image: `oci-archive:${made}:1-mpu`, loadedBy: ['/etc/ld.so.preload'] });
+  t.match(result, {
+    outcome: 'created',
+    store: 'oci-archive',
+    image: `oci-archive:${made}:1-mpu`,
+    loadedBy: ['/etc/ld.so.preload'],
+  });
   t.ok((await readFile(oci)).equals(before), 'the source is untouched');
   t.match(JSON.parse(await check('skopeo', ['inspect', `oci-archive:${made}`])), { Digest: result.digest });
   t.equal(await fileIn(t, `oci-archive:${made}:1-mpu`, 'etc/ld.so.preload'), `/a.so\n${PRELOAD_ENTRY}\n`);
@@ -72,7 +89,9 @@ await t.test('an archive of an OCI layout', { skip }, async (t) => {
 await t.test('an archive of an index', { skip }, async (t) => {
   const directory = t.testdir();
   const layout = new TinyLayout(join(directory, 'layout'));
-  const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({ platform: { os: 'linux', architecture } });
+  const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({
+    platform: { os: 'linux', architecture },
+  });
   const attestation = { 'vnd.docker.reference.type': 'attestation-manifest' };
   const manifests = [
     { ...(await layout.image({ layers: [debianLayer] })), ...platform('amd64') },
@@ -87,9 +106,14 @@ await t.test('an archive of an index', { skip }, async (t) => {
   const result = await into(`oci-archive:${directory}/a.tar`);
   t.match(result, { outcome: 'created', platforms: ['linux/amd64', 'linux/arm64'], skippedPlatforms: ['linux/s390x'] });
   await check('skopeo', ['copy', '--quiet', '--all', `oci-archive:${directory}/a-mpu.tar`, `oci:${directory}/copy:x`]);
-  const copied = JSON.parse(await check('skopeo', ['inspect', '--raw', `oci:${directory}/copy:x`])) as { manifests: unknown[] };
+  const copied = JSON.parse(await check('skopeo', ['inspect', '--raw', `oci:${directory}/copy:x`])) as {
+    manifests: unknown[];
+  };
   t.equal(copied.manifests.length, 3);
-  t.match(await eject(`oci-archive:${directory}/a-mpu.tar`, { output: join(directory, 'b.tar') }), { isOriginal: true, digest: index.digest });
+  t.match(await eject(`oci-archive:${directory}/a-mpu.tar`, { output: join(directory, 'b.tar') }), {
+    isOriginal: true,
+    digest: index.digest,
+  });
   await check('skopeo', ['copy', '--quiet', '--all', `oci-archive:${directory}/b.tar`, `oci:${directory}/copy:y`]);
 });
 
@@ -97,46 +121,87 @@ await t.test('a docker archive', { skip }, async (t) => {
   const { docker, directory } = await archivesOf(t, { layers: [debianLayer, { x: 'y' }] });
   const result = await into(`docker-archive:${docker}`);
   const made = join(directory, 'docker-mpu.tar');
-  t.match(result, { outcome: 'created', store: 'docker-archive', image: `docker-archive:${made}:docker.io/library/app:1-mpu` });
-  const [listed] = JSON.parse(await check('tar', ['-xOf', made, 'manifest.json'])) as { Config: string; RepoTags: string[] }[];
+  t.match(result, {
+    outcome: 'created',
+    store: 'docker-archive',
+    image: `docker-archive:${made}:docker.io/library/app:1-mpu`,
+  });
+  const [listed] = JSON.parse(await check('tar', ['-xOf', made, 'manifest.json'])) as {
+    Config: string;
+    RepoTags: string[];
+  }[];
   t.same(listed?.RepoTags, ['docker.io/library/app:1-mpu']);
-  t.equal(`sha256:${listed?.Config.replace('.json', '') ?? ''}`, result.digest, 'the image id is the digest of the configuration');
+  t.equal(
+    `sha256:${listed?.Config.replace('.json', '') ?? ''}`,
+    result.digest,
+    'the image id is the digest of the configuration',
+  );
   t.equal(await fileIn(t, `docker-archive:${made}`, 'etc/ld.so.preload'), `${PRELOAD_ENTRY}\n`);
   t.match(await into(`docker-archive:${docker}:app:1`), { outcome: 'unchanged' });
   t.match(await into(`docker-archive:${made}`), { outcome: 'already-injected', digest: result.digest });
-  t.match(await into(`docker-archive:${docker}`, { tag: 'other:3', output: join(directory, 'x.tar') }), { image: /x.tar:other:3$/ });
+  t.match(await into(`docker-archive:${docker}`, { tag: 'other:3', output: join(directory, 'x.tar') }), {
+    image: /x.tar:other:3$/,
+  });
   await t.rejects(into(`docker-archive:${docker}:none:1`), { code: 'tag-not-found', why: /docker.io\/library\/app:1/ });
 });
 
-await t.test('docker archives of other programs: gzip layers, layers that are links, names of their own', { skip }, async (t) => {
-  const { docker, directory } = await archivesOf(t, { layers: [debianLayer, { x: 'y' }, { x: 'y' }] });
-  const tree = join(directory, 'tree');
-  await mkdir(join(tree, 'first'), { recursive: true });
-  await mkdir(join(tree, 'second'));
-  await check('tar', ['-xf', docker, '-C', tree]);
-  const [listed] = JSON.parse(await readFile(join(tree, 'manifest.json'), 'utf8')) as { Config: string; Layers: [string, string, string] }[];
-  if (listed === undefined) throw new Error('no image');
-  execFileSync('sh', ['-c', `cat ${listed.Layers[0]} | gzip >first/layer.tar && cp ${listed.Layers[1]} second/layer.tar && ln -s ../second/layer.tar first/link.tar`], { cwd: tree });
-  const Layers = ['first/layer.tar', 'second/layer.tar', 'first/link.tar'];
-  await writeFile(join(tree, 'manifest.json'), JSON.stringify([{ Config: listed.Config, RepoTags: null, Layers }]));
-  const odd = join(directory, 'odd.tar');
-  await check('tar', ['-cf', odd, '-C', tree, 'manifest.json', listed.Config, 'first', 'second']);
-  const result = await into(`docker-archive:${odd}`);
-  t.match(result, { outcome: 'created', image: `docker-archive:${directory}/odd-mpu.tar` });
-  t.equal(await fileIn(t, `docker-archive:${directory}/odd-mpu.tar`, 'x'), 'y');
-});
+await t.test(
+  'docker archives of other programs: gzip layers, layers that are links, names of their own',
+  { skip },
+  async (t) => {
+    const { docker, directory } = await archivesOf(t, { layers: [debianLayer, { x: 'y' }, { x: 'y' }] });
+    const tree = join(directory, 'tree');
+    await mkdir(join(tree, 'first'), { recursive: true });
+    await mkdir(join(tree, 'second'));
+    await check('tar', ['-xf', docker, '-C', tree]);
+    const [listed] = JSON.parse(await readFile(join(tree, 'manifest.json'), 'utf8')) as {
+      Config: string;
+      Layers: [string, string, string];
+    }[];
+    if (listed === undefined) throw new Error('no image');
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        `cat ${listed.Layers[0]} | gzip >first/layer.tar && cp ${listed.Layers[1]} second/layer.tar && ln -s ../second/layer.tar first/link.tar`,
+      ],
+      { cwd: tree },
+    );
+    const Layers = ['first/layer.tar', 'second/layer.tar', 'first/link.tar'];
+    await writeFile(join(tree, 'manifest.json'), JSON.stringify([{ Config: listed.Config, RepoTags: null, Layers }]));
+    const odd = join(directory, 'odd.tar');
+    await check('tar', ['-cf', odd, '-C', tree, 'manifest.json', listed.Config, 'first', 'second']);
+    const result = await into(`docker-archive:${odd}`);
+    t.match(result, { outcome: 'created', image: `docker-archive:${directory}/odd-mpu.tar` });
+    t.equal(await fileIn(t, `docker-archive:${directory}/odd-mpu.tar`, 'x'), 'y');
+  },
+);
 
 await t.test('a docker archive whose layers have no digests', { skip }, async (t) => {
   const archives = await archivesOf(t, { layers: [debianLayer] });
   const tree = join(archives.directory, 'tree');
   await mkdir(tree);
-  const config = { os: 'linux', architecture: 'amd64', config: {}, rootfs: { type: 'layers', diff_ids: ['sha256:../../x'] } };
+  const config = {
+    os: 'linux',
+    architecture: 'amd64',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: ['sha256:../../x'] },
+  };
   await writeFile(join(tree, 'config.json'), JSON.stringify(config));
   await writeFile(join(tree, 'layer.tar'), Buffer.alloc(1024));
-  await writeFile(join(tree, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: null, Layers: ['layer.tar'] }]));
+  await writeFile(
+    join(tree, 'manifest.json'),
+    JSON.stringify([{ Config: 'config.json', RepoTags: null, Layers: ['layer.tar'] }]),
+  );
   const crafted = join(archives.directory, 'crafted.tar');
   await check('tar', ['-cf', crafted, '-C', tree, '.']);
-  await refuses(t, archives, `docker-archive:${crafted}`, { readLayers: 'never' }, { code: 'archive-invalid', why: /does not list/ });
+  await refuses(
+    t,
+    archives,
+    `docker-archive:${crafted}`,
+    { readLayers: 'never' },
+    { code: 'archive-invalid', why: /does not list/ },
+  );
 });
 
 await t.test('an output that is taken', { skip }, async (t) => {
@@ -148,20 +213,36 @@ await t.test('an output that is taken', { skip }, async (t) => {
     await refuses(t, archives, source, { output: taken }, { code: 'target-exists', next: /--force/ });
     t.equal(await readFile(taken, 'utf8'), 'something else');
     t.match(await into(source, { output: taken, force: true }), { outcome: 'replaced' });
-    t.match(await into(source, { output: taken, tag: 'b:2'.replace(':', source.startsWith('oci') ? '-' : ':') }), { outcome: 'replaced' }, 'mpu made it');
+    t.match(
+      await into(source, { output: taken, tag: 'b:2'.replace(':', source.startsWith('oci') ? '-' : ':') }),
+      { outcome: 'replaced' },
+      'mpu made it',
+    );
   }
   await symlink(oci, join(directory, 'link.tar'));
-  for (const [source, output] of [[`oci-archive:${oci}`, oci], [`oci-archive:${oci}`, join(directory, 'link.tar')], [`docker-archive:${docker}`, `${directory}/./docker.tar`]] as const) {
+  for (const [source, output] of [
+    [`oci-archive:${oci}`, oci],
+    [`oci-archive:${oci}`, join(directory, 'link.tar')],
+    [`docker-archive:${docker}`, `${directory}/./docker.tar`],
+  ] as const) {
     const bytes = await readFile(output);
     await refuses(t, archives, source, { output }, { code: 'target-is-source', exitCode: 2 });
     const made = join(directory, 'made-mpu.tar');
     await into(source, { output: made, force: true });
     const injected = await readFile(made);
-    await t.rejects(eject(`${source.split(':')[0] ?? ''}:${made}`, { output: made }), { code: 'target-is-source' }, 'also where mpu made the source');
+    await t.rejects(
+      eject(`${source.split(':')[0] ?? ''}:${made}`, { output: made }),
+      { code: 'target-is-source' },
+      'also where mpu made the source',
+    );
     t.same(await readFile(made), injected);
     t.same(await readFile(output), bytes);
   }
-  t.match(await into(`oci-archive:${oci}`, { output: oci, force: true }), { outcome: 'replaced' }, 'in place, when asked to');
+  t.match(
+    await into(`oci-archive:${oci}`, { output: oci, force: true }),
+    { outcome: 'replaced' },
+    'in place, when asked to',
+  );
   t.match(await into(`oci-archive:${oci}`), { outcome: 'already-injected' });
   await t.rejects(into('oci:x', { output: 'y' }), { code: 'usage', exitCode: 2 });
 });
@@ -174,7 +255,13 @@ await t.test('what is no usable archive', { skip }, async (t) => {
   await refuses(t, archives, `oci-archive:${directory}/none`, {}, { code: 'file-error', why: /ENOENT/ });
   await refuses(t, archives, `oci-archive:${docker}`, {}, { code: 'layout-invalid', why: /no oci-layout/ });
   await refuses(t, archives, `docker-archive:${oci}`, {}, { code: 'archive-invalid', why: /no manifest.json/ });
-  await refuses(t, archives, `docker-archive:${libraries}/x86_64/libmpu.so`, {}, { code: 'archive-invalid', why: /no tar archive/ });
+  await refuses(
+    t,
+    archives,
+    `docker-archive:${libraries}/x86_64/libmpu.so`,
+    {},
+    { code: 'archive-invalid', why: /no tar archive/ },
+  );
   const cut = join(directory, 'cut.tar');
   await writeFile(cut, (await readFile(docker)).subarray(0, 200_000));
   await refuses(t, archives, `docker-archive:${cut}`, {}, { code: 'archive-invalid', why: /ends too early/ });
@@ -191,7 +278,13 @@ await t.test('an interrupt while copying', { skip }, async (t) => {
   const onProgress = (line: string): void => {
     if (line.startsWith('copying')) interrupt.abort('SIGINT');
   };
-  await refuses(t, archives, `docker-archive:${archives.docker}`, { signal: interrupt.signal, onProgress }, { code: 'interrupted', exitCode: 130 });
+  await refuses(
+    t,
+    archives,
+    `docker-archive:${archives.docker}`,
+    { signal: interrupt.signal, onProgress },
+    { code: 'interrupted', exitCode: 130 },
+  );
 });
 
 const root = await lacking(['mount'], true);

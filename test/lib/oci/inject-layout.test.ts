@@ -7,8 +7,8 @@ import t, { type Test } from 'tap';
 import { eject, inject, inspect, type InjectOptions, type InjectResult } from '#mpu/index.js';
 import type { Descriptor, Platform } from '#mpu/lib/oci/descriptor.js';
 import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
-import { PRELOAD_ENTRY } from '#mpu/lib/preload-file.js';
-import { check } from '../mpu.js';
+import { PRELOAD_ENTRY } from '#mpu/lib/payload/preload-file.js';
+import { check } from '../../support/mpu.js';
 import {
   TinyLayout,
   debianArmLayer,
@@ -16,7 +16,7 @@ import {
   glibcLoader,
   writeStandInLibraries,
   type TinyImage,
-} from '../tiny-layout.js';
+} from '../../support/tiny-layout.js';
 
 interface Manifest {
   mediaType: string;
@@ -61,7 +61,13 @@ function layerFiles(layout: TinyLayout, layers: Descriptor[]): LayeredFiles {
 }
 
 /** Expects a failure that leaves every file of the layout as it was. */
-async function refuses(t: Test, layout: TinyLayout, tag: string, options: InjectOptions, expected: object): Promise<void> {
+async function refuses(
+  t: Test,
+  layout: TinyLayout,
+  tag: string,
+  options: InjectOptions,
+  expected: object,
+): Promise<void> {
   const before = await layout.snapshot();
   await t.rejects(into(layout, tag, options), { name: 'MpuError', ...expected });
   t.same(await layout.snapshot(), before, 'nothing was left behind');
@@ -96,7 +102,10 @@ await t.test('one layer is added, under a new tag', async (t) => {
   t.same(await files.readFile('/usr/lib/mpu/lib/libmpu.so'), await library('i386'));
   const after = await layout.snapshot();
   const untouched = Object.keys(before).filter((path) => path !== 'index.json');
-  t.ok(untouched.every((path) => after[path] === before[path]), 'the blobs that were there are untouched');
+  t.ok(
+    untouched.every((path) => after[path] === before[path]),
+    'the blobs that were there are untouched',
+  );
   t.equal(Object.keys(after).length, Object.keys(before).length + 3, 'a layer, a configuration and a manifest are new');
   const index = (await layout.json('index.json')) as { manifests: Descriptor[] };
   t.same(
@@ -135,7 +144,9 @@ await t.test('docker media types are kept', async (t) => {
 
 await t.test('a library directory that is a link stays one', async (t) => {
   const layout = await layoutOf(t, {
-    layers: [{ 'lib64/ld-linux-x86-64.so.2': glibcLoader('lib64'), 'usr/lib': '-> ../system/lib', etc: '-> system/etc' }],
+    layers: [
+      { 'lib64/ld-linux-x86-64.so.2': glibcLoader('lib64'), 'usr/lib': '-> ../system/lib', etc: '-> system/etc' },
+    ],
   });
   const { manifest } = await imageOf(layout, (await into(layout)).digest);
   const added = layerFiles(layout, manifest.layers.slice(1));
@@ -177,7 +188,10 @@ await t.test('every platform of an index', async (t) => {
     skippedPlatforms: ['linux/s390x', 'linux/ppc64le (not there)'],
   });
   const made = ((await layout.json(result.digest)) as { manifests: Descriptor[] }).manifests;
-  t.same(made.map((member) => member.platform?.architecture), ['amd64', 'arm64', 's390x', 'ppc64le']);
+  t.same(
+    made.map((member) => member.platform?.architecture),
+    ['amd64', 'arm64', 's390x', 'ppc64le'],
+  );
   t.ok(await (await filesOf(layout, made[0]?.digest ?? '')).readFile('/usr/lib/mpu/lib64/libmpu.so'));
   const arm = await filesOf(layout, made[1]?.digest ?? '');
   t.match((await arm.readFile('/usr/lib/mpu/lib/libmpu.so'))?.toString(), /aarch64/);
@@ -200,16 +214,31 @@ await t.test('members of an index that are no images', async (t) => {
   await layout.finish({ ...index, annotations: { 'org.opencontainers.image.ref.name': '1' } });
   const others = ['application/spdx+json', 'application/vnd.oci.empty.v1+json', 'text/plain'];
   const result = await into(layout);
-  t.match(result, { platforms: ['linux/amd64'], skippedPlatforms: others.map((type) => `${type} (no container image)`) });
+  t.match(result, {
+    platforms: ['linux/amd64'],
+    skippedPlatforms: others.map((type) => `${type} (no container image)`),
+  });
   const made = ((await layout.json(result.digest)) as { manifests: Descriptor[] }).manifests;
   t.same(made.slice(1), members.slice(1), 'they stay');
   const seen = await inspect(`oci:${layout.directory}:1-mpu`, { libraryDirectory: libraries });
-  t.match(seen, { state: 'injected', platforms: [{ platform: 'linux/amd64' }, ...others.map((platform) => ({ platform, onInject: { action: 'refuse', why: 'it is no container image' } }))] });
+  t.match(seen, {
+    state: 'injected',
+    platforms: [
+      { platform: 'linux/amd64' },
+      ...others.map((platform) => ({ platform, onInject: { action: 'refuse', why: 'it is no container image' } })),
+    ],
+  });
   t.match(await eject(`oci:${layout.directory}:1-mpu`), { isOriginal: true, digest: index.digest });
   const archive = `oci-archive:${t.testdirName}/a`;
   await check('tar', ['-cf', `${t.testdirName}/a.tar`, '-C', layout.directory, '.']);
-  t.match(await inject(`${archive}.tar:1`, { libraryDirectory: libraries }), { digest: result.digest, skippedPlatforms: result.skippedPlatforms });
-  t.match(await eject(`${archive}-mpu.tar`, { output: `${t.testdirName}/b.tar` }), { isOriginal: true, digest: index.digest });
+  t.match(await inject(`${archive}.tar:1`, { libraryDirectory: libraries }), {
+    digest: result.digest,
+    skippedPlatforms: result.skippedPlatforms,
+  });
+  t.match(await eject(`${archive}-mpu.tar`, { output: `${t.testdirName}/b.tar` }), {
+    isOriginal: true,
+    digest: index.digest,
+  });
   await layout.finish({ ...members[1], annotations: { 'org.opencontainers.image.ref.name': 'sbom' } } as Descriptor);
   await refuses(t, layout, 'sbom', {}, { code: 'layout-invalid', why: /no container image/ });
 });
@@ -219,14 +248,24 @@ await t.test('images that cannot be injected', async (t) => {
     await refuses(t, await layoutOf(t, { tag: '1', ...image }), '1', {}, expected);
   };
   await refused({ layers: [{ 'bin/static': 'x' }] }, { code: 'image-no-glibc', why: /static/ });
-  await refused({ layers: [{ 'lib64/ld-linux-x86-64.so.2': 'gcompat' }] }, { code: 'image-no-glibc', why: /does not read/ });
-  await refused({ layers: [debianLayer], architecture: 'riscv64' }, { code: 'platform-unsupported', why: /linux\/riscv64/ });
+  await refused(
+    { layers: [{ 'lib64/ld-linux-x86-64.so.2': 'gcompat' }] },
+    { code: 'image-no-glibc', why: /does not read/ },
+  );
+  await refused(
+    { layers: [debianLayer], architecture: 'riscv64' },
+    { code: 'platform-unsupported', why: /linux\/riscv64/ },
+  );
   await refused({ layers: [debianLayer], os: 'windows' }, { code: 'platform-unsupported', why: /windows\/amd64/ });
   await refused({ layers: [{ ...debianLayer, 'etc/ld.so.preload/': null }] }, { code: 'image-unusual' });
 });
 
 await t.test('names that are taken or missing', async (t) => {
-  const layout = await layoutOf(t, { layers: [debianLayer], tag: '1' }, { layers: [debianLayer, { x: 'y' }], tag: '1-mpu' });
+  const layout = await layoutOf(
+    t,
+    { layers: [debianLayer], tag: '1' },
+    { layers: [debianLayer, { x: 'y' }], tag: '1-mpu' },
+  );
   await refuses(t, layout, '1', {}, { code: 'target-exists', next: /--force/, exitCode: 1 });
   await refuses(t, layout, '1', { tag: '1' }, { code: 'target-is-source', exitCode: 2 });
   await refuses(t, layout, '', {}, { code: 'tag-needed', why: /1, 1-mpu/, exitCode: 2 });
@@ -265,7 +304,14 @@ await t.test('nothing is left when it cannot be finished', async (t) => {
     t,
     layout,
     '1',
-    { signal: late.signal, onProgress: () => { setImmediate(() => { late.abort('SIGINT'); }); } },
+    {
+      signal: late.signal,
+      onProgress: () => {
+        setImmediate(() => {
+          late.abort('SIGINT');
+        });
+      },
+    },
     { code: 'interrupted', exitCode: 130 },
   );
   await refuses(t, layout, '1', { libraryDirectory: '/none' }, { code: 'library-missing' });

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
 import { LayeredFiles, type LayerOptions } from '#mpu/lib/oci/layered-files.js';
-import { TinyLayout, tinyTar, type TinyLayer } from '../tiny-layout.js';
+import { TinyLayout, tinyTar, type TinyLayer } from '../../support/tiny-layout.js';
 
 async function open(t: Test, layers: TinyLayer[], compress = (data: Buffer): Buffer => data): Promise<LayeredFiles> {
   const layout = new TinyLayout(t.testdir());
@@ -44,7 +44,7 @@ await t.test('links', async (t) => {
   const files = await open(t, [
     { 'usr/lib/a/ld-x.so': 'loader', 'usr/lib/a/hard.so': '=> usr/lib/a/ld-x.so', 'usr/lib64/': null },
     { lib: '-> usr/lib', lib64: '-> /usr/lib64', 'usr/lib64/ld.so': '-> ../../lib/a/ld-x.so', loop: '-> loop' },
-    { 'up': '-> ../../../usr/lib/a/ld-x.so' },
+    { up: '-> ../../../usr/lib/a/ld-x.so' },
   ]);
   t.equal(await read(files, '/lib64/ld.so'), 'loader');
   t.equal(await read(files, '/lib/a/hard.so'), 'loader');
@@ -60,7 +60,11 @@ await t.test('compression is told by the bytes', async (t) => {
   const zstd = (data: Buffer): Buffer => execFileSync('zstd', ['--stdout', '-19'], { input: data });
   t.equal(await read(await open(t, layers, zstd), '/etc/ld.so.preload'), 'x');
   const inFrames = (data: Buffer): Buffer =>
-    Buffer.concat([Buffer.from('502a4d1804000000abcdefab', 'hex'), zstd(data.subarray(0, 100)), zstd(data.subarray(100))]);
+    Buffer.concat([
+      Buffer.from('502a4d1804000000abcdefab', 'hex'),
+      zstd(data.subarray(0, 100)),
+      zstd(data.subarray(100)),
+    ]);
   t.equal(await read(await open(t, layers, inFrames), '/etc/ld.so.preload'), 'x', 'several frames, one to be skipped');
 });
 
@@ -69,7 +73,9 @@ await t.test('damaged layers', async (t) => {
   await t.rejects(cut.readFile('/etc/x'), { name: 'MpuError' });
   const noise = await open(t, [{ a: 'b' }], () => Buffer.alloc(2048, 'noise'));
   await t.rejects(noise.readFile('/etc/x'), { code: 'layer-damaged' });
-  const files = filesOf(new TinyLayout(t.testdir()), [{ mediaType: 'layer', digest: `sha256:${'0'.repeat(64)}`, size: 1 }]);
+  const files = filesOf(new TinyLayout(t.testdir()), [
+    { mediaType: 'layer', digest: `sha256:${'0'.repeat(64)}`, size: 1 },
+  ]);
   await t.rejects(files.readFile('/etc/x'), { name: 'MpuError', why: /ENOENT/ });
 });
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { eject, inject, inspect, type InjectOptions, type InjectResult } from '#mpu/index.js';
-import { takeLock } from '#mpu/lib/file-lock.js';
+import { takeLock } from '#mpu/lib/system/file-lock.js';
 import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
-import { Layout } from '#mpu/lib/oci/layout.js';
-import { mpu, run } from '../mpu.js';
-import { TinyLayout, debianLayer, writeStandInLibraries } from '../tiny-layout.js';
+import { Layout } from '#mpu/lib/stores/layout.js';
+import { mpu, run } from '../../support/mpu.js';
+import { TinyLayout, debianLayer, writeStandInLibraries } from '../../support/tiny-layout.js';
 
 const REF_NAME = 'org.opencontainers.image.ref.name';
 const libraries = t.testdir();
@@ -26,7 +26,8 @@ const into = (layout: TinyLayout, tag: string, options: InjectOptions = {}): Pro
 /** The tags of a layout; fails the test where one refers to something that is not there. */
 async function wholeTags(t: Test, layout: TinyLayout): Promise<(string | undefined)[]> {
   const { manifests } = (await layout.json('index.json')) as { manifests: Descriptor[] };
-  const sizeOf = async ({ digest }: Descriptor): Promise<number> => (await stat(join(layout.directory, 'blobs/sha256', digest.slice(7)))).size;
+  const sizeOf = async ({ digest }: Descriptor): Promise<number> =>
+    (await stat(join(layout.directory, 'blobs/sha256', digest.slice(7)))).size;
   for (const image of manifests) {
     const { config, layers } = (await layout.json(image.digest)) as { config: Descriptor; layers: Descriptor[] };
     for (const blob of [image, config, ...layers]) t.equal(await sizeOf(blob), blob.size, blob.digest);
@@ -34,7 +35,8 @@ async function wholeTags(t: Test, layout: TinyLayout): Promise<(string | undefin
   return manifests.map(({ annotations }) => annotations?.[REF_NAME]).sort();
 }
 
-const blobCount = async ({ directory }: TinyLayout): Promise<number> => (await readdir(join(directory, 'blobs/sha256'))).length;
+const blobCount = async ({ directory }: TinyLayout): Promise<number> =>
+  (await readdir(join(directory, 'blobs/sha256'))).length;
 
 await t.test('two processes at once', async (t) => {
   const layout = await layoutOf(t);
@@ -44,7 +46,9 @@ await t.test('two processes at once', async (t) => {
     // Another layer each round, the same in both processes.
     const env = { PATH: process.env.PATH, SOURCE_DATE_EPOCH: String(round + 1) };
     const ended = await Promise.all(
-      tags.map((tag) => mpu(['inject', `oci:${layout.directory}:1`, '--tag', tag, '--library-dir', libraries, '--json'], { env })),
+      tags.map((tag) =>
+        mpu(['inject', `oci:${layout.directory}:1`, '--tag', tag, '--library-dir', libraries, '--json'], { env }),
+      ),
     );
     for (const { status, stdout } of ended) {
       t.equal(status, 0);
@@ -63,7 +67,11 @@ await t.test('nothing is added, and nothing taken for granted, while another one
   const waiting = into(layout, 'a', { onProgress: (line) => said.push(line) });
   while (!said.some((line) => line.startsWith('waiting for another mpu'))) await sleep(20);
   t.equal(await blobCount(layout), before);
-  t.match(await inspect(`oci:${layout.directory}:1`, { libraryDirectory: libraries }), { state: 'not-injected' }, 'looking needs no lock');
+  t.match(
+    await inspect(`oci:${layout.directory}:1`, { libraryDirectory: libraries }),
+    { state: 'not-injected' },
+    'looking needs no lock',
+  );
   const other = await layout.image({ layers: [{ x: 'y' }], tag: 'a' });
   const { manifests } = (await layout.json('index.json')) as { manifests: Descriptor[] };
   await layout.finish(...manifests, other);
@@ -80,7 +88,10 @@ await t.test('one that gives up takes back only what is its own', async (t) => {
   for (let round = 0; round < rounds; round++) {
     const interrupt = new AbortController();
     const onProgress = (line: string): void => {
-      if (line.startsWith('adding')) setImmediate(() => { interrupt.abort('SIGINT'); });
+      if (line.startsWith('adding'))
+        setImmediate(() => {
+          interrupt.abort('SIGINT');
+        });
     };
     const options = { timestamp: round + 1 };
     const [first, second] = await Promise.allSettled([
@@ -109,8 +120,14 @@ await t.test('a wait that is interrupted', async (t) => {
 await t.test('a holder that is killed holds no longer', async (t) => {
   const layout = await layoutOf(t);
   const program = `const { takeLock } = await import(process.argv[1]); await takeLock(process.argv[2]); process.kill(process.pid, 'SIGKILL');`;
-  const module = import.meta.resolve('#mpu/lib/file-lock.js');
-  const killed = await run(process.execPath, ['--input-type=module', '--eval', program, module, join(layout.directory, 'oci-layout')]);
+  const module = import.meta.resolve('#mpu/lib/system/file-lock.js');
+  const killed = await run(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    program,
+    module,
+    join(layout.directory, 'oci-layout'),
+  ]);
   t.equal(killed.status, null);
   t.match(await into(layout, 'a'), { outcome: 'created' });
 });
@@ -118,7 +135,9 @@ await t.test('a holder that is killed holds no longer', async (t) => {
 await t.test('without flock(1)', async (t) => {
   const layout = await layoutOf(t);
   const before = await layout.snapshot();
-  const ended = await mpu(['inject', `oci:${layout.directory}:1`, '--library-dir', libraries, '--json'], { env: { PATH: t.testdirName } });
+  const ended = await mpu(['inject', `oci:${layout.directory}:1`, '--library-dir', libraries, '--json'], {
+    env: { PATH: t.testdirName },
+  });
   t.equal(ended.status, 1);
   t.match(JSON.parse(ended.stdout), { error: { code: 'layout-lock', why: /flock/, next: /util-linux/ } });
   t.same(await layout.snapshot(), before);

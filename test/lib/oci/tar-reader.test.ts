@@ -19,7 +19,11 @@ async function read(source: ByteSource): Promise<{ entries: TarEntry[]; data: Re
 }
 
 const chunks = (archive: Buffer, size: number): ByteSource =>
-  new ChunkSource(Readable.from(Array.from({ length: Math.ceil(archive.length / size) }, (_, n) => archive.subarray(n * size, (n + 1) * size))));
+  new ChunkSource(
+    Readable.from(
+      Array.from({ length: Math.ceil(archive.length / size) }, (_, n) => archive.subarray(n * size, (n + 1) * size)),
+    ),
+  );
 
 const LONG = `${'long-directory-name/'.repeat(12)}${'x'.repeat(120)}`;
 
@@ -46,11 +50,18 @@ await t.test('archives of GNU tar, in its own format and in POSIX ones', async (
     ] as const) {
       const { entries, data } = await read(source);
       const types = Object.fromEntries(entries.map((entry) => [entry.name, entry.type]));
-      t.match(types, { './a.read': 'file', './hard': 'hardlink', './soft': 'symlink', [`./${LONG}`]: 'file', './': 'directory' }, `${format}, ${name}`);
+      t.match(
+        types,
+        { './a.read': 'file', './hard': 'hardlink', './soft': 'symlink', [`./${LONG}`]: 'file', './': 'directory' },
+        `${format}, ${name}`,
+      );
       t.equal(entries.find((entry) => entry.name === './soft')?.linkName, 'y'.repeat(150));
       t.same(data, { './a.read': 'small', './c.read': 'x'.repeat(100_000) });
       const b = entries.find((entry) => entry.name === './b');
-      t.ok(archive.subarray(b?.offset, (b?.offset ?? 0) + 200_000).equals(Buffer.alloc(200_000, 1)), 'where the data lies');
+      t.ok(
+        archive.subarray(b?.offset, (b?.offset ?? 0) + 200_000).equals(Buffer.alloc(200_000, 1)),
+        'where the data lies',
+      );
     }
   }
 });
@@ -61,11 +72,23 @@ await t.test('what is no archive, or cut off', async (t) => {
     ['noise', Buffer.alloc(4096, 'noise')],
     ['a cut header', archive.subarray(0, 300)],
     ['cut data', archive.subarray(0, 1000)],
-    ['a flipped bit', Buffer.concat([Buffer.from([archive[0] ?? 0 ^ 1]), archive.subarray(1, 40), Buffer.from('!'), archive.subarray(42)])],
+    [
+      'a flipped bit',
+      Buffer.concat([
+        Buffer.from([archive[0] ?? 0 ^ 1]),
+        archive.subarray(1, 40),
+        Buffer.from('!'),
+        archive.subarray(42),
+      ]),
+    ],
   ] as const) {
     await t.rejects(read(chunks(bytes, 512)), TarError, name);
   }
-  t.match((await read(chunks(archive.subarray(0, 512 + 2000), 100))).data, { 'a.read': /^x{2000}$/ }, 'umoci leaves out the end');
+  t.match(
+    (await read(chunks(archive.subarray(0, 512 + 2000), 100))).data,
+    { 'a.read': /^x{2000}$/ },
+    'umoci leaves out the end',
+  );
   t.same(await read(chunks(Buffer.alloc(0), 1)), { entries: [], data: {} }, 'nothing at all is an empty archive');
 });
 

@@ -14,7 +14,7 @@ import { hasBlob, readBlob } from '#mpu/lib/registry/download.js';
 import { findManifest, putManifest, readManifest } from '#mpu/lib/registry/manifests.js';
 import { Transport } from '#mpu/lib/registry/transport.js';
 import { mountBlob, pushBlob } from '#mpu/lib/registry/upload.js';
-import { FakeRegistry, type Misbehaviour } from '../fake-registry.js';
+import { FakeRegistry, type Misbehaviour } from '../../support/fake-registry.js';
 
 const WHAT = 'cannot do it';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -30,7 +30,10 @@ interface Settings {
 }
 
 /** The repository `a` of a registry, as a client without logins sees it. */
-function repositoryOf(host: string, { env = { HOME: '/nonexistent' }, plainHttp = true, idleTimeout = 60_000, signal }: Settings = {}): Repository {
+function repositoryOf(
+  host: string,
+  { env = { HOME: '/nonexistent' }, plainHttp = true, idleTimeout = 60_000, signal }: Settings = {},
+): Repository {
   const transport = new Transport({ env, idleTimeout });
   return { client: new RegistryClient(host, { transport, env, plainHttp, signal }), repository: 'a' };
 }
@@ -68,7 +71,10 @@ await t.test('what is read and written', async (t) => {
   await pushBlob(place, { ...blob, open: () => data }, WHAT);
   t.equal(await hasBlob(place, blob.digest, WHAT), true);
   t.ok((await buffer(readBlob(place, blob, WHAT))).equals(data));
-  t.notOk(registry.seen.some(({ method }) => method === 'PATCH'), 'in one request');
+  t.notOk(
+    registry.seen.some(({ method }) => method === 'PATCH'),
+    'in one request',
+  );
   const empty = { digest: sha256(Buffer.alloc(0)), size: 0 };
   t.equal((await buffer(readBlob(place, empty, WHAT))).length, 0);
 });
@@ -79,7 +85,10 @@ await t.test('a connection that breaks: reading goes on where it stopped', async
   registry.misbehave = times(3, /^GET .*blobs/, (request, response) => {
     const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0]);
     const status = from === 0 ? 200 : 206;
-    response.writeHead(status, { 'Content-Length': data.length - from, 'Content-Range': `bytes ${from}-${data.length - 1}/${data.length}` });
+    response.writeHead(status, {
+      'Content-Length': data.length - from,
+      'Content-Range': `bytes ${from}-${data.length - 1}/${data.length}`,
+    });
     response.write(data.subarray(from, from + 70_000), () => response.destroy());
     return true;
   });
@@ -125,7 +134,10 @@ await t.test('data that is not what its digest says', async (t) => {
   };
   await t.rejects(buffer(readBlob(place, blob, WHAT)), { code: 'registry-content', why: /more than the 300000 bytes/ });
   for (const digest of ['sha256:12', 'md5:900150983cd24fb0d6963f7d28e17f72', 'sha256:../../etc/passwd']) {
-    await t.rejects(buffer(readBlob(place, { digest, size: 1 }, WHAT)), { code: 'registry-content', why: /no digest that is known/ });
+    await t.rejects(buffer(readBlob(place, { digest, size: 1 }, WHAT)), {
+      code: 'registry-content',
+      why: /no digest that is known/,
+    });
   }
   const digest = sha256(Buffer.from('other'));
   registry.misbehave = (_request, response) => {
@@ -143,15 +155,25 @@ await t.test('data that is not what its digest says', async (t) => {
 });
 
 await t.test('an interrupt while it is unknown whether a tag has moved', async (t) => {
-  for (const [reference, state] of [['1', /127\.0\.0\.1:\d+ did not answer, so a:1 may have moved$/], [sha256(manifest), /nothing was changed/]] as const) {
+  for (const [reference, state] of [
+    ['1', /127\.0\.0\.1:\d+ did not answer, so a:1 may have moved$/],
+    [sha256(manifest), /nothing was changed/],
+  ] as const) {
     const interrupt = new AbortController();
     const { registry, place } = await start(t, { signal: interrupt.signal });
     registry.misbehave = (_request, response) => {
-      setTimeout(() => { interrupt.abort('SIGTERM'); }, 100);
+      setTimeout(() => {
+        interrupt.abort('SIGTERM');
+      }, 100);
       response.destroy();
       return true;
     };
-    const written = putManifest(place, reference, { data: manifest, mediaType: MANIFEST, digest: sha256(manifest) }, WHAT);
+    const written = putManifest(
+      place,
+      reference,
+      { data: manifest, mediaType: MANIFEST, digest: sha256(manifest) },
+      WHAT,
+    );
     await t.rejects(written, { code: 'interrupted', exitCode: 143, why: state });
   }
 });
@@ -162,7 +184,10 @@ await t.test('pieces that are too large to be held', async (t) => {
     response.writeHead(202, { Location: '/v2/a/blobs/uploads/1', 'OCI-Chunk-Min-Length': '999999999999' }).end();
     return true;
   };
-  await t.rejects(pushBlob(place, { ...blob, open: () => data }, WHAT), { code: 'registry-content', why: /pieces of at least 999999999999 bytes/ });
+  await t.rejects(pushBlob(place, { ...blob, open: () => data }, WHAT), {
+    code: 'registry-content',
+    why: /pieces of at least 999999999999 bytes/,
+  });
 });
 
 await t.test('manifests that are none', async (t) => {
@@ -200,8 +225,12 @@ await t.test('another host never gets the login', async (t) => {
   });
   const host = await listen(t, elsewhere);
   registry.misbehave = (request, response) => {
-    if (request.headers.authorization !== `Basic ${login}`) response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="x"' }).end();
-    else response.writeHead(request.method === 'POST' ? 202 : 307, { Location: `http://${host}/elsewhere?signature=x%2By` }).end();
+    if (request.headers.authorization !== `Basic ${login}`)
+      response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="x"' }).end();
+    else
+      response
+        .writeHead(request.method === 'POST' ? 202 : 307, { Location: `http://${host}/elsewhere?signature=x%2By` })
+        .end();
     return true;
   };
   t.ok((await buffer(readBlob(place, blob, WHAT))).equals(data));
@@ -219,17 +248,24 @@ await t.test('another host never gets the login', async (t) => {
 await t.test('too many requests', async (t) => {
   const { registry, place } = await start(t);
   registry.addManifest('a', '1', manifest, MANIFEST);
-  const busy = (retryAfter: string): Misbehaviour => (_request, response) => {
-    response.writeHead(429, { 'Retry-After': retryAfter }).end('{"errors":[{"code":"TOOMANYREQUESTS","message":"slow\\u001b[31m down"}]}');
-    return true;
-  };
+  const busy =
+    (retryAfter: string): Misbehaviour =>
+    (_request, response) => {
+      response
+        .writeHead(429, { 'Retry-After': retryAfter })
+        .end('{"errors":[{"code":"TOOMANYREQUESTS","message":"slow\\u001b[31m down"}]}');
+      return true;
+    };
   registry.misbehave = times(1, /./, busy('1'));
   const before = Date.now();
   await readManifest(place, '1', WHAT);
   t.ok(Date.now() - before >= 990, 'waited as long as it was asked to');
   registry.seen.length = 0;
   registry.misbehave = busy('3600');
-  await t.rejects(readManifest(place, '1', WHAT), { code: 'registry-rate-limit', why: /TOOMANYREQUESTS: slow \[31m down.*Retry-After: 3600/ });
+  await t.rejects(readManifest(place, '1', WHAT), {
+    code: 'registry-rate-limit',
+    why: /TOOMANYREQUESTS: slow \[31m down.*Retry-After: 3600/,
+  });
   t.equal(registry.seen.length, 1, 'nobody waits for an hour');
   registry.misbehave = times(2, /./, (_request, response) => {
     response.writeHead(503).end();
@@ -240,7 +276,11 @@ await t.test('too many requests', async (t) => {
 
 await t.test('blobs in one request are refused: in pieces', async (t) => {
   const large = randomBytes(20 * 1024 * 1024 + 7);
-  const source = { digest: sha256(large), size: large.length, open: () => Readable.from([large.subarray(0, 11), large.subarray(11)]) };
+  const source = {
+    digest: sha256(large),
+    size: large.length,
+    open: () => Readable.from([large.subarray(0, 11), large.subarray(11)]),
+  };
   for (const status of [413, 404, 501]) {
     const { registry, place } = await start(t);
     registry.misbehave = async (request, response, body) => {
@@ -271,7 +311,10 @@ await t.test('blobs in one request are refused: in pieces', async (t) => {
   };
   registry.misbehave = times(1, /^PUT/, registry.misbehave);
   await pushBlob(place, source, WHAT);
-  t.ok(registry.seen.some(({ method }) => method === 'PATCH'), 'a proxy that breaks the connection');
+  t.ok(
+    registry.seen.some(({ method }) => method === 'PATCH'),
+    'a proxy that breaks the connection',
+  );
 });
 
 await t.test('a mount', async (t) => {
@@ -305,7 +348,11 @@ await t.test('refusals say what to do', async (t) => {
       response.writeHead(status).end('{"errors":[{"code":"CODE","message":"because"}]}');
       return true;
     };
-    await t.rejects(readManifest(place, '1', WHAT), { ...error, what: WHAT, why: new RegExp(`127.* answered ${status} \\(CODE: because\\)`) });
+    await t.rejects(readManifest(place, '1', WHAT), {
+      ...error,
+      what: WHAT,
+      why: new RegExp(`127.* answered ${status} \\(CODE: because\\)`),
+    });
   }
 });
 
@@ -313,7 +360,10 @@ await t.test('no registry there', async (t) => {
   const hang = createTcpServer((socket) => socket.resume());
   const stalled = repositoryOf(await listen(t, hang), { idleTimeout: 50 });
   await t.rejects(readManifest(stalled, '1', WHAT), { code: 'registry-connection-lost', why: /no answer for 0.05 s/ });
-  await t.rejects(readManifest(repositoryOf('127.0.0.1:1'), '1', WHAT), { code: 'registry-unreachable', why: /ECONNREFUSED/ });
+  await t.rejects(readManifest(repositoryOf('127.0.0.1:1'), '1', WHAT), {
+    code: 'registry-unreachable',
+    why: /ECONNREFUSED/,
+  });
   const { registry } = await start(t);
   const encrypted = repositoryOf(registry.host, { plainHttp: false });
   await t.rejects(readManifest(encrypted, '1', WHAT), { code: 'registry-no-tls', next: /--plain-http/ });
@@ -321,7 +371,10 @@ await t.test('no registry there', async (t) => {
 });
 
 await t.test('an interrupt ends waiting at once', async (t) => {
-  for (const misbehave of [() => true, times(9, /./, (_request, response) => (response.writeHead(429, { 'Retry-After': '50' }).end(), true))]) {
+  for (const misbehave of [
+    () => true,
+    times(9, /./, (_request, response) => (response.writeHead(429, { 'Retry-After': '50' }).end(), true)),
+  ]) {
     const controller = new AbortController();
     const { registry, place } = await start(t, { signal: controller.signal });
     registry.misbehave = misbehave;

@@ -19,7 +19,8 @@ async function home(t: Test, files: Record<string, unknown>): Promise<NodeJS.Pro
   return { PATH: `${directory}/bin:/usr/bin:/bin`, HOME: directory, XDG_RUNTIME_DIR: join(directory, 'run') };
 }
 
-const login = async (env: NodeJS.ProcessEnv, host: string, repository = 'team/app'): Promise<unknown> => (await findLogin(host, repository, env)).login;
+const login = async (env: NodeJS.ProcessEnv, host: string, repository = 'team/app'): Promise<unknown> =>
+  (await findLogin(host, repository, env)).login;
 
 await t.test('where they are, and which comes first', async (t) => {
   const env = await home(t, {
@@ -32,7 +33,11 @@ await t.test('where they are, and which comes first', async (t) => {
   t.same(await login(env, 'a'), password('u', 'runtime'));
   t.same(await login(env, 'b'), password('u', 'config'));
   t.same(await login(env, 'c'), password('u', 'docker'));
-  const named = { ...env, REGISTRY_AUTH_FILE: join(env.HOME ?? '', 'named.json'), DOCKER_CONFIG: join(env.HOME ?? '', 'other') };
+  const named = {
+    ...env,
+    REGISTRY_AUTH_FILE: join(env.HOME ?? '', 'named.json'),
+    DOCKER_CONFIG: join(env.HOME ?? '', 'other'),
+  };
   t.same(await login(named, 'a'), password('u', 'named'));
   t.same(await login(named, 'b'), undefined, 'the named files stand in for the usual ones');
   t.same(await login(named, 'c'), password('u', 'other'));
@@ -64,7 +69,8 @@ await t.test('keys and secrets', async (t) => {
   t.same(await login(env, 'token.example'), { kind: 'identity', token: 'refresh' });
   t.same(await login(env, 'direct.example'), { kind: 'token', token: 'direct' });
   t.same(await login(env, 'plain.example'), password('u', 'p'));
-  for (const host of ['empty.example', 'broken.example', 'none.example']) t.equal(await login(env, host), undefined, host);
+  for (const host of ['empty.example', 'broken.example', 'none.example'])
+    t.equal(await login(env, host), undefined, host);
 });
 
 await t.test('programs that keep passwords', async (t) => {
@@ -92,15 +98,24 @@ esac`;
   t.same(await login(env, 'token.example'), { kind: 'identity', token: 'refresh' });
   t.same(await login(env, 'file.example'), password('u', 'p'));
   t.same(await findLogin('none.example', 'x', env), { login: undefined, story: 'no login was found for it' });
-  t.match(await findLogin('locked.example', 'x', env), { login: undefined, story: /config\.json cannot be used: docker-credential-all failed: the keyring is locked/ });
-  t.match(await findLogin('missing.example', 'x', env), { login: undefined, story: /docker-credential-missing ENOENT/ });
+  t.match(await findLogin('locked.example', 'x', env), {
+    login: undefined,
+    story: /config\.json cannot be used: docker-credential-all failed: the keyring is locked/,
+  });
+  t.match(await findLogin('missing.example', 'x', env), {
+    login: undefined,
+    story: /docker-credential-missing ENOENT/,
+  });
   t.match(await findLogin('bad.example', 'x', env), { login: undefined, story: /is no name of a program/ });
 });
 
 await t.test('files that cannot be used are told, and the others used', async (t) => {
   const env = await home(t, { 'run/containers/auth.json': '{', '.docker/config.json': { auths: { a: auth('u:p') } } });
   t.same(await login(env, 'a'), password('u', 'p'));
-  t.match(await findLogin('b', 'x', env), { login: undefined, story: /run\/containers\/auth\.json cannot be used: it is no JSON object$/ });
+  t.match(await findLogin('b', 'x', env), {
+    login: undefined,
+    story: /run\/containers\/auth\.json cannot be used: it is no JSON object$/,
+  });
 });
 
 await t.test('no secret gets into what is said', async (t) => {
@@ -110,7 +125,9 @@ await t.test('no secret gets into what is said', async (t) => {
     'bin/docker-credential-failing': helper(`echo '{"Username":"u","Secret":"hunter2"}'; exit 3`),
     'bin/docker-credential-nameless': helper(`echo '{"Secret":"hunter2"}'`),
     'run/containers/auth.json': '{"auths":{"a":{"auth":hunter2}}}',
-    '.docker/config.json': { credHelpers: Object.fromEntries(['broken', 'failing', 'nameless'].map((name) => [`${name}.example`, name])) },
+    '.docker/config.json': {
+      credHelpers: Object.fromEntries(['broken', 'failing', 'nameless'].map((name) => [`${name}.example`, name])),
+    },
   });
   const expected: [string, RegExp][] = [
     ['broken', /docker-credential-broken gave no user name and secret$/],

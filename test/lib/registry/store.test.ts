@@ -4,15 +4,19 @@ import t, { type Test } from 'tap';
 import { sha256 } from '#mpu/lib/oci/descriptor.js';
 import { injectImage } from '#mpu/lib/oci/inject-image.js';
 import { inspectImage } from '#mpu/lib/oci/inspect-image.js';
-import { parseRegistryReference } from '#mpu/lib/registry/reference.js';
+import { parseRegistryReference } from '#mpu/lib/image/registry-reference.js';
 import { RegistryStore } from '#mpu/lib/registry/store.js';
-import { FakeRegistry } from '../fake-registry.js';
+import { FakeRegistry } from '../../support/fake-registry.js';
 
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const env = { HOME: '/nonexistent' };
 
-async function open(t: Test, mediaType: string, manifest: object): Promise<{ store: RegistryStore; registry: FakeRegistry }> {
+async function open(
+  t: Test,
+  mediaType: string,
+  manifest: object,
+): Promise<{ store: RegistryStore; registry: FakeRegistry }> {
   const registry = await FakeRegistry.start();
   t.teardown(() => registry.stop());
   registry.addManifest('app', '1', Buffer.from(JSON.stringify(manifest)), mediaType);
@@ -46,10 +50,19 @@ await t.test('sizes and contents that contradict the descriptor', async (t) => {
   registry.addManifest('app', 'other', data, MANIFEST);
   await t.rejects(store.readJson(member), { code: 'registry-content', why: /has 19 bytes instead of 20/ });
   const text = registry.addBlob('app', Buffer.from('no JSON'));
-  await t.rejects(store.readJson({ mediaType: 'x', digest: text, size: 7 }), { code: 'registry-content', why: /is no JSON/ });
+  await t.rejects(store.readJson({ mediaType: 'x', digest: text, size: 7 }), {
+    code: 'registry-content',
+    why: /is no JSON/,
+  });
   const list = registry.addBlob('app', Buffer.from('[]'));
-  await t.rejects(store.readJson({ mediaType: 'x', digest: list, size: 2 }), { code: 'registry-content', why: /no JSON object/ });
-  await t.rejects(store.readJson({ mediaType: 'x', digest: list, size: 5 << 20 }), { code: 'registry-content', why: /too large/ });
+  await t.rejects(store.readJson({ mediaType: 'x', digest: list, size: 2 }), {
+    code: 'registry-content',
+    why: /no JSON object/,
+  });
+  await t.rejects(store.readJson({ mediaType: 'x', digest: list, size: 5 << 20 }), {
+    code: 'registry-content',
+    why: /too large/,
+  });
 });
 
 await t.test('manifests that are looked for', async (t) => {

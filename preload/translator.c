@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "translator.h"
+#include "nsfs.h"
+#include "sys.h"
+
+int mpu_resolver_open(struct mpu_resolver *resolver, const char *file)
+{
+	int netlink = mpu_netlink_open(&resolver->netlink);
+	int nsfs;
+
+	resolver->is_netlink = netlink == 0;
+	if (!netlink)
+		return 0;
+	nsfs = mpu_nsfs_open(&resolver->pidns, *file ? file : MPU_NSFS_PATH, !*file);
+	return nsfs == -MPU_ENOENT ? netlink : nsfs;
+}
+
+static const struct mpu_own *descriptor(const struct mpu_resolver *resolver)
+{
+	return resolver->is_netlink ? &resolver->netlink.socket : &resolver->pidns;
+}
+
+int mpu_resolver_translate(struct mpu_resolver *resolver, enum mpu_rm_direction direction,
+			   const mpu_u32 *in, mpu_u32 *out, mpu_u32 count)
+{
+	/* The driver has been asked since, which is time for another thread to close it. */
+	if (!mpu_sys_is_own(descriptor(resolver)))
+		return -MPU_EBADF;
+	if (resolver->is_netlink)
+		return mpu_netlink_translate(&resolver->netlink, direction, in, out, count);
+	return mpu_nsfs_translate(&resolver->pidns, direction, in, out, count);
+}
+
+void mpu_resolver_close(const struct mpu_resolver *resolver)
+{
+	mpu_sys_close_own(descriptor(resolver));
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What was found in layers, kept by their digests, so that each layer is read once in its life. */
+import { mkdir, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { writeAside } from '../stores/blob-store.js';
+import { isJsonObject } from './descriptor.js';
+import type { LayerFacts } from './layer-facts.js';
+
+/** Grows when facts get another meaning. */
+const FORMAT = 3;
+
+/** `$XDG_CACHE_HOME/mpu/layers`, or the same in ~/.cache (XDG base directory specification). */
+function memoDirectory(env: NodeJS.ProcessEnv): string {
+  const cache = env.XDG_CACHE_HOME ?? '';
+  return join(isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'mpu', 'layers');
+}
+
+function isFacts(value: unknown): value is LayerFacts & { format: number } {
+  return (
+    isJsonObject(value) &&
+    value.format === FORMAT &&
+    isJsonObject(value.nodes) &&
+    [value.asked, value.whiteouts, value.opaque].every(Array.isArray)
+  );
+}
+
+/** The memo of this user. */
+export class LayerMemo {
+  constructor(private readonly directory: string = memoDirectory(process.env)) {}
+
+  /** What is known of the layer with a digest. */
+  async find(digest: string): Promise<LayerFacts | undefined> {
+    try {
+      const value: unknown = JSON.parse(await readFile(this.#path(digest), 'utf8'));
+      return isFacts(value) ? value : undefined;
+    } catch {
+      // Without its memo a layer is read again.
+      return undefined;
+    }
+  }
+
+  /** Keeps what was found; where it cannot be kept, it is found again next time. */
+  async keep(digest: string, facts: LayerFacts): Promise<void> {
+    try {
+      await mkdir(this.directory, { recursive: true, mode: 0o700 });
+      await writeAside(this.#path(digest), Buffer.from(JSON.stringify({ format: FORMAT, ...facts })), 0o600);
+    } catch {
+      // A home that cannot be written to is no reason to fail.
+    }
+  }
+
+  #path(digest: string): string {
+    return join(this.directory, `${digest.replace(/[^a-z0-9]/g, '-')}.json`);
+  }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The content-addressed files of an OCI image layout directory. */
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MpuError, errnoName, fileError } from '../errors.js';
+import { replaceFile } from '../system/replace-file.js';
+import {
+  MAX_JSON_SIZE,
+  isJsonObject,
+  matchesDigest,
+  sha256,
+  type Descriptor,
+  type JsonObject,
+} from '../oci/descriptor.js';
+
+/** What a layout lies in, as image names begin: a directory or a tar archive of one. */
+export type LayoutTransport = 'oci' | 'oci-archive';
+
+/** The error of a layout whose contents are not what the specification says. */
+export function layoutError(place: string, why: string, cause?: unknown, transport: LayoutTransport = 'oci'): MpuError {
+  return new MpuError({
+    code: 'layout-invalid',
+    what: `${place} is no usable OCI layout`,
+    why,
+    next: `make it again, e.g. skopeo copy docker://IMAGE ${transport}:${place}:TAG`,
+    cause,
+  });
+}
+
+/** The blobs of one layout. What was added can be taken back until {@link BlobStore.keep}. */
+export class BlobStore {
+  readonly #added: string[] = [];
+
+  constructor(readonly directory: string) {}
+
+  /** Path of a blob's file; rejects digests that are not sha256 or sha512 before they become a path. */
+  path(digest: string): string {
+    const [, algorithm, hex] = /^(sha256|sha512):([0-9a-f]+)$/.exec(digest) ?? [];
+    if (algorithm === undefined || hex?.length !== (algorithm === 'sha256' ? 64 : 128)) {
+      throw layoutError(this.directory, `${JSON.stringify(digest)} is no digest that is known`);
+    }
+    return join(this.directory, 'blobs', algorithm, hex);
+  }
+
+  /** Whether a blob is there. Some tools leave out those of other platforms. */
+  async has(digest: string): Promise<boolean> {
+    return stat(this.path(digest)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** A blob's JSON object, its size and digest checked. */
+  async readJson(descriptor: Descriptor): Promise<JsonObject> {
+    const { digest, size } = descriptor;
+    const path = this.path(digest);
+    if (size > MAX_JSON_SIZE) throw layoutError(this.directory, `${digest} is too large for a manifest: ${size} bytes`);
+    let data: Buffer;
+    try {
+      data = await readFile(path);
+    } catch (error) {
+      if (errnoName(error) === 'ENOENT') throw layoutError(this.directory, `the blob ${digest} is missing`, error);
+      throw fileError(error, `cannot read ${path}`);
+    }
+    if (!matchesDigest(data, digest)) throw layoutError(this.directory, `the blob ${digest} is damaged`);
+    return parseJsonObject(data, `the blob ${digest}`, (why, cause) => layoutError(this.directory, why, cause));
+  }
+
+  /** Adds a blob, unless it is there; returns its descriptor. */
+  async add(data: Buffer, mediaType: string): Promise<Descriptor> {
+    const digest = sha256(data);
+    const descriptor = { mediaType, digest, size: data.length };
+    if (await this.has(digest)) return descriptor;
+    const path = this.path(digest);
+    await writeAside(path, data);
+    this.#added.push(path);
+    return descriptor;
+  }
+
+  /** Keeps what was added, once something refers to it. */
+  keep(): void {
+    this.#added.length = 0;
+  }
+
+  /** Removes what was added since the last {@link BlobStore.keep}. */
+  async takeBack(): Promise<void> {
+    for (const path of this.#added.splice(0)) await rm(path, { force: true });
+  }
+}
+
+/** Parses a JSON object out of a layout's file; `what` names it for `invalid`, which makes the error. */
+export function parseJsonObject(
+  data: Buffer,
+  what: string,
+  invalid: (why: string, cause?: unknown) => MpuError,
+): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(data.toString());
+  } catch (error) {
+    throw invalid(`${what} is no JSON`, error);
+  }
+  if (!isJsonObject(value)) throw invalid(`${what} is no JSON object`);
+  return value;
+}
+
+/** Replaces a file by one with this data, as a whole; rejects with an MpuError. */
+export async function writeAside(path: string, data: Buffer, mode = 0o644): Promise<void> {
+  try {
+    await replaceFile(path, mode, (file) => file.writeFile(data));
+  } catch (error) {
+    throw fileError(error, `cannot write ${path}`);
+  }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The oldest glibc that the package archive has, with a few programs: Debian bullseye's, 2.31. */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
+import { debianMirrors, readSystemSources } from '#mpu/lib/nvidia-clients/apt-sources.js';
+import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { checkout } from './mpu.js';
+
+const CACHE = join(checkout, '.cache', 'glibc');
+const SUITE = 'bullseye';
+
+/** The root directory of its system. Fetched once and kept in .cache/. */
+export async function oldGlibc(): Promise<string> {
+  const place = join(CACHE, SUITE);
+  await withLock(join(CACHE, 'lock'), async () => {
+    if (
+      await access(place).then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
+    const [mirror] = debianMirrors(await readSystemSources());
+    if (mirror === undefined) throw new Error('apt has no Debian mirror');
+    await withScratch(CACHE, async (scratch) => {
+      const { apt, complaints } = await PrivateApt.open(join(scratch, 'apt'), [
+        { ...mirror, suites: [SUITE], components: ['main'] },
+      ]);
+      for (const name of ['libc6', 'coreutils']) {
+        const [version] = await apt.versions([name]);
+        if (version === undefined) throw new Error(`${SUITE} has no ${name}; ${complaints}`);
+        await apt.unpack(version, join(scratch, 'root'));
+      }
+      await publish(join(scratch, 'root'), place);
+    });
+  });
+  return place;
+}
