@@ -9,8 +9,8 @@ import { fishCompletion } from '../dist/lib/command-line/fish-completion.js';
 import { manPages } from '../dist/lib/command-line/man-pages.js';
 import { describeCommand } from '../dist/lib/command-line/tree.js';
 import { zshCompletion } from '../dist/lib/command-line/zsh-completion.js';
-import { Output } from '../dist/lib/output.js';
-import { version } from '../dist/lib/version.js';
+import { Output } from '../dist/lib/terminal/output.js';
+import { version } from '../dist/lib/package/version.js';
 import { createProgram } from '../dist/program.js';
 
 const [directory] = process.argv.slice(2);
