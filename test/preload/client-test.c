@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The client of mpu.ko and of namespace files, as TAP, on a kernel without the module: netlink is
- * asked about the family that every kernel has. test/qemu asks mpu.ko itself.
+ * asked about the family that every kernel has. test/guest asks mpu.ko itself.
  */
 #include "preload/netlink.h"
 #include "preload/nsfs.h"

@@ -3,7 +3,7 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { check, mpu, type Ended } from './mpu.js';
-import { kernelOf } from '../qemu/kernels.js';
+import { kernelOf } from '../guest/harness/kernels.js';
 
 /** Series of the kernel whose compiler is this system's. */
 const SERIES = '6.1';

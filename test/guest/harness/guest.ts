@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** Boots a kernel under QEMU, without KVM, and reads what its init says. */
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { withLock } from '#mpu/lib/system/download-cache.js';
+import { packageRoot } from '#mpu/lib/package/root.js';
+import type { Architecture, Kernel } from './kernels.js';
+
+/** What a guest's init starts every line with; the kernel writes to the same console. */
+const PREFIX = 'mpu-guest: ';
+
+/** One case of a guest. */
+export interface GuestCase {
+  name: string;
+  ok: boolean;
+}
+
+/** What became of a guest. */
+export interface GuestResult {
+  /** Its init has said something. */
+  began: boolean;
+  cases: GuestCase[];
+  /** Lines of the benchmark, without their first word. */
+  measurements: string[];
+  /** The last line was said and QEMU ended the way the guest's init ends it. */
+  finished: boolean;
+  /** Why it did not finish: QEMU's status and the end of the console. */
+  ending: string;
+}
+
+/** Cases of a guest by its mode; one more where the kernel looks for memory that was lost. */
+export const CASES = { test: 33, intercept: 17, rounds: 4, absent: 3 } as const;
+
+/** How many of them a kernel has: Debian's for arm64 are built without live patches; one that takes a minute is done on 6.12. */
+export function casesOf(mode: keyof typeof CASES, { architecture, release }: Kernel): number {
+  if (mode !== 'intercept') return CASES[mode];
+  return CASES[mode] + Number(release.startsWith('6.12.')) - Number(architecture === 'aarch64');
+}
+
+/** How to run a guest. */
+export interface GuestOptions {
+  /** What init is to do; its cases unless given. */
+  mode?: 'test' | 'bench' | 'intercept' | 'rounds' | 'absent' | 'bench-intercept' | 'planted';
+  /** What that mode takes: a number of rounds, or a mistake. */
+  argument?: string | number;
+  /**
+   * How two CPUs are emulated: by one thread, which is steadier, or by a thread each, so that they really race. By one
+   * thread a CPU goes on for 100 ms, and whoever interrupts it waits for that; interleaved, until the next timer of a clock
+   * that counts instructions, and nobody waits while nothing is to be done. Or one CPU with such a clock, a nanosecond an
+   * instruction, whatever else this machine does.
+   */
+  cpus?: 'in-turn' | 'interleaved' | 'in-parallel' | 'counted';
+  /** Seconds until the guest is given up. */
+  timeout?: number;
+  /** MiB of memory; 512 unless given. */
+  memory?: number;
+  /** A file that is the guest's disk /dev/nvme0n1, for more than a console can say. */
+  disk?: string;
+  /** Told every line of the console. */
+  onLine?: (line: string) => void;
+}
+
+interface Machine {
+  program: string;
+  arguments: string[];
+  /** How to emulate two CPUs unless asked for otherwise. */
+  cpus: 'in-turn' | 'in-parallel';
+  /** Parameters of the kernel. */
+  parameters: string;
+  /** Exit status of QEMU when the guest's init ends it. */
+  status: number;
+}
+
+const MACHINES: Record<Architecture, Machine> = {
+  x86_64: {
+    program: 'qemu-system-x86_64',
+    // cmpxchg16b is emulated wrongly when two CPUs use it; in parallel, self-modifying kernel code is not safe either.
+    arguments: ['-M', 'pc', '-cpu', 'max,-cx16', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+    cpus: 'in-turn',
+    // The check that the timer's interrupt arrives counts on a CPU that runs all the time.
+    parameters: 'console=ttyS0 no_timer_check',
+    status: 33,
+  },
+  aarch64: {
+    program: 'qemu-system-aarch64',
+    // Real pointer authentication takes most of the emulator's time. In turn, each interrupt from one CPU to the other
+    // waits for a time slice, and loading a module needs many.
+    arguments: ['-M', 'virt', '-cpu', 'max,pauth-impdef=on'],
+    cpus: 'in-parallel',
+    parameters: 'console=ttyAMA0',
+    status: 0,
+  },
+};
+
+const CPUS = {
+  'in-turn': ['-smp', '2', '-accel', 'tcg,thread=single'],
+  'in-parallel': ['-smp', '2', '-accel', 'tcg,thread=multi'],
+  interleaved: ['-smp', '2', '-accel', 'tcg,thread=single', '-icount', 'shift=3,sleep=off'],
+  counted: ['-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off'],
+};
+
+/** Lines of the console that are kept for when something goes wrong, and when nothing goes on any more. */
+const KEPT_LINES = 40;
+const KEPT_LINES_OF_HANG = 600;
+/** Milliseconds between two of the last questions. */
+const LAST_WORDS_MS = 5_000;
+
+/** Has a kernel that hangs say on its console which tasks wait for what, and what its processors do. */
+async function askWhyItHangs(qemu: ChildProcessWithoutNullStreams): Promise<void> {
+  // SysRq: a break on the serial line, and a letter. From 9 on all is shown.
+  for (const command of ['9', 'l', 'w', 't']) {
+    qemu.stdin.write('\x01b');
+    await delay(LAST_WORDS_MS / 10);
+    qemu.stdin.write(command);
+    await delay(LAST_WORDS_MS);
+  }
+}
+
+async function boot(kernel: Kernel, initramfs: string, options: GuestOptions): Promise<GuestResult> {
+  const machine = MACHINES[kernel.architecture];
+  const { mode = 'test', cpus = machine.cpus, timeout = 300, memory = 512, disk, argument } = options;
+  const parameters = `${machine.parameters} loglevel=4 panic=-1 panic_on_warn=1 oops=panic sysctl.kernel.sysrq=1 -- ${mode} ${argument ?? ''}`;
+  // A guest does not outlive the test that runs it, however that ends.
+  const qemu = spawn(
+    'setpriv',
+    [
+      ...['--pdeathsig', 'KILL', machine.program],
+      ...machine.arguments,
+      ...CPUS[cpus],
+      ...['-m', String(memory), '-display', 'none', '-no-reboot', '-nodefaults'],
+      // Multiplexed for the sake of ^A b alone, which is a break.
+      ...['-chardev', 'stdio,id=console,mux=on,signal=off', '-serial', 'chardev:console'],
+      ...(disk === undefined
+        ? []
+        : ['-drive', `if=none,id=disk,format=raw,file=${disk}`, '-device', 'nvme,serial=disk,drive=disk']),
+      ...['-kernel', kernel.image, '-initrd', initramfs, '-append', parameters],
+    ],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  const result: GuestResult = { began: false, cases: [], measurements: [], finished: false, ending: '' };
+  const tail: string[] = [];
+  const seen = { done: false, late: false };
+  const read = (text: string): void => {
+    const line = text.replace(/\r$/, '');
+    options.onLine?.(line);
+    tail.push(line);
+    if (tail.length > (seen.late ? KEPT_LINES_OF_HANG : KEPT_LINES)) tail.shift();
+    const start = line.indexOf(PREFIX);
+    if (start < 0) return;
+    result.began = true;
+    const said = line.slice(start + PREFIX.length);
+    const [, not, name] = /^(not )?ok \d+ - (.*)$/.exec(said) ?? [];
+    if (name !== undefined) result.cases.push({ name, ok: not === undefined });
+    if (said.startsWith('bench ')) result.measurements.push(said.slice('bench '.length));
+    if (said.startsWith('done ')) seen.done = true;
+  };
+  createInterface({ input: qemu.stdout }).on('line', read);
+  createInterface({ input: qemu.stderr }).on('line', read);
+
+  // It may end while it is being asked.
+  qemu.stdin.on('error', () => undefined);
+  const timer = setTimeout(() => {
+    seen.late = true;
+    void askWhyItHangs(qemu).then(() => qemu.kill('SIGKILL'));
+  }, timeout * 1000);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    qemu.once('error', reject);
+    qemu.once('close', resolve);
+  }).finally(() => {
+    clearTimeout(timer);
+  });
+  result.finished = seen.done && !seen.late && status === machine.status;
+  const how = seen.late ? `was stopped after ${timeout} s` : `ended with status ${String(status)}`;
+  result.ending = `${machine.program} ${how}; the end of its console:\n${tail.join('\n')}`;
+  return result;
+}
+
+/**
+ * Boots a kernel with an initramfs and waits for its end. One guest runs at a time on a machine. One that dies before its
+ * init has said anything is booted once more: emulators of several CPUs do not always survive a boot, and no module has been
+ * loaded by then.
+ */
+export async function runGuest(kernel: Kernel, initramfs: string, options: GuestOptions = {}): Promise<GuestResult> {
+  // Two at once on few CPUs would run into their own time limits.
+  return withLock(join(packageRoot, 'build', 'guest', 'guest.lock'), async () => {
+    const result = await boot(kernel, initramfs, options);
+    if (result.began) return result;
+    process.stderr.write(`booting once more: ${result.ending}\n`);
+    return boot(kernel, initramfs, options);
+  });
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** The simulated nvidia.ko of `test/guest/modules/nvidia`, which answers as `test/rm-sim` does. */
+import { buildModule, type BuiltModule, type ModuleSource } from './build.js';
+import type { Kernel } from './kernels.js';
+
+const NVIDIA: ModuleSource = {
+  name: 'nvidia',
+  directories: { '.': 'test/guest/modules/nvidia', model: 'test/rm-sim/model' },
+};
+
+/** How the ioctl entries are called: up to 535 `nvidia_frontend_unlocked_ioctl`, later `nvidia_unlocked_ioctl`. */
+export type Entry = 'frontend' | 'unlocked';
+
+/** Builds nvidia.ko for a kernel. Its parameters are described in `test/guest/modules/nvidia/README.md`. */
+export async function buildDriver(kernel: Kernel, entry: Entry): Promise<BuiltModule> {
+  return buildModule(kernel, entry === 'frontend' ? ['FRONTEND=1'] : [], NVIDIA);
+}

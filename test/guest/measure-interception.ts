@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/** What bench/intercept runs: instructions of an ioctl in a guest, with interception off and on. */
+import { runGuest } from './harness/guest.js';
+import { kernelOf, SERIES } from './harness/kernels.js';
+import { buildInterception } from './harness/build-interception.js';
+
+const CALLERS = ['host', 'container'];
+const QUESTIONS = ['other_device', 'escape', 'control', 'get_pids'];
+const TIMEOUT_S = 1_200;
+
+const asked = process.argv[2] ?? '6.12';
+const series = SERIES.find((known) => known === asked);
+if (series === undefined) throw new Error(`no kernel ${asked}: ${SERIES.join(', ')}`);
+const kernel = await kernelOf(series);
+const { initramfs } = await buildInterception(kernel);
+const result = await runGuest(kernel, initramfs, { mode: 'bench-intercept', cpus: 'counted', timeout: TIMEOUT_S });
+if (!result.finished || result.cases.some(({ ok }) => !ok)) throw new Error(result.ending);
+
+/** Instructions by name: the clock of such a guest gives each a nanosecond. */
+const counts = new Map(
+  result.measurements.map((line): [string, number] => {
+    const [name = '', microseconds] = line.split(' ');
+    return [name, Math.round(Number(microseconds) * 1000)];
+  }),
+);
+for (const caller of CALLERS) {
+  for (const question of QUESTIONS) {
+    const off = counts.get(`${caller}_off_${question}`) ?? NaN;
+    const on = counts.get(`${caller}_on_${question}`) ?? NaN;
+    process.stdout.write(`${caller} ${question} ${off} ${on} ${(on / off).toFixed(3)}\n`);
+  }
+}

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0-only
-import { testInterception } from './intercept-test.js';
-
-await testInterception('6.1');
