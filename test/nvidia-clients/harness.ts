@@ -28,7 +28,7 @@ const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');
 const runner = fileURLToPath(new URL('run-scenario.js', import.meta.url));
 
 /** Path of a Python program beside the sources of the tests. */
-export const pythonProgram = (name: string): string => join(packageRoot, 'test', 'clients', name);
+export const pythonProgram = (name: string): string => join(packageRoot, 'test', 'nvidia-clients', name);
 
 /** Why libmpu.so cannot translate PIDs on this machine; undefined where it can. */
 export const cannotTranslate = ((): string | undefined => {

@@ -127,9 +127,10 @@ export async function compile(
   output: string,
   flags: string[],
 ): Promise<void> {
-  const common = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-static', '-pthread', '-I', moduleSource, ...WARNINGS];
+  const common = ['-std=c11', '-D_GNU_SOURCE', '-O2', '-static', '-pthread', ...WARNINGS];
   try {
-    await run(`${CROSS_PREFIX[architecture]}gcc`, [...common, ...flags, '-o', output, ...sources]);
+    // The module's directory comes last: it has headers with the names of the guest's.
+    await run(`${CROSS_PREFIX[architecture]}gcc`, [...common, ...flags, '-I', moduleSource, '-o', output, ...sources]);
   } catch (error) {
     throw buildFailure(`compiling ${output}`, error);
   }
