@@ -27,6 +27,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "driver.h"
 #include "ioctl.h"
 #include "pidmap.h"
 #include "redirect.h"
@@ -36,7 +37,7 @@
 
 #define NOT_ANSWERED 0xffffffffu
 
-static DEFINE_PER_CPU(struct mpu_answer_counters, counters);
+static DEFINE_PER_CPU(struct mpu_ioctl_counters, counters);
 
 /* An answered control. */
 struct answer {
@@ -90,8 +91,8 @@ static mpu_u32 answer_control(void *context, mpu_u32 cmd, void *params, mpu_u32 
 	if (copy_to_user(answer->user_params, params, size) ||
 	    copy_to_user(answer->user_control, &question, sizeof(question)))
 		return NOT_ANSWERED;
-	if (mpu_redirect_call(answer->file, MPU_RM_IOCTL_CONTROL,
-			      (unsigned long)answer->user_control))
+	if (mpu_driver_call(answer->file, MPU_RM_IOCTL_CONTROL,
+			    (unsigned long)answer->user_control))
 		return NOT_ANSWERED;
 	if (copy_from_user(&question, answer->user_control, sizeof(question)))
 		return NOT_ANSWERED;
@@ -214,7 +215,7 @@ static bool is_nvidiactl(const struct file *file)
 	return imajor(inode) == MPU_RM_DEV_MAJOR && iminor(inode) == MPU_RM_DEV_MINOR;
 }
 
-void mpu_answer_rewrite(struct file *file, unsigned int cmd, unsigned long arg)
+void mpu_ioctl_rewrite(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct answer call = {.file = file, .event = MPU_RM_EVENT_UNKNOWN_LAYOUT};
 	const struct mpu_rm_nvos54 *control = &call.control;
@@ -243,18 +244,18 @@ void mpu_answer_rewrite(struct file *file, unsigned int cmd, unsigned long arg)
 		this_cpu_inc(counters.untouched);
 }
 
-void mpu_answer_pass(void)
+void mpu_ioctl_pass(void)
 {
 	this_cpu_inc(counters.untouched);
 }
 
-void mpu_answer_count(struct mpu_answer_counters *sum)
+void mpu_ioctl_count(struct mpu_ioctl_counters *sum)
 {
 	int cpu;
 
 	memset(sum, 0, sizeof(*sum));
 	for_each_possible_cpu(cpu) {
-		const struct mpu_answer_counters *one = per_cpu_ptr(&counters, cpu);
+		const struct mpu_ioctl_counters *one = per_cpu_ptr(&counters, cpu);
 
 		sum->rewritten += READ_ONCE(one->rewritten);
 		sum->untouched += READ_ONCE(one->untouched);

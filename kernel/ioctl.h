@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Putting an ioctl right that the NVIDIA driver has answered. */
-#ifndef MPU_ANSWER_H
-#define MPU_ANSWER_H
+#ifndef MPU_IOCTL_H
+#define MPU_IOCTL_H
 
 #include <linux/types.h>
 
@@ -11,17 +11,17 @@ struct file;
  * Rewrites, in the caller's memory, what the driver has answered to an ioctl of the current task
  * with result 0. Where anything stands in the way, the driver's own answer stays.
  */
-void mpu_answer_rewrite(struct file *file, unsigned int cmd, unsigned long arg);
+void mpu_ioctl_rewrite(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* Counts an ioctl that may carry PIDs and is left alone. */
-void mpu_answer_pass(void);
+void mpu_ioctl_pass(void);
 
 /* What became of answers with PIDs in them since the load of the module. */
-struct mpu_answer_counters {
+struct mpu_ioctl_counters {
 	u64 rewritten;
 	u64 untouched;
 };
 
-void mpu_answer_count(struct mpu_answer_counters *sum);
+void mpu_ioctl_count(struct mpu_ioctl_counters *sum);
 
 #endif

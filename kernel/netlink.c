@@ -9,9 +9,9 @@
 #include <linux/pid_namespace.h>
 #include <net/genetlink.h>
 
-#include "ioctl.h"
 #include "compat.h"
 #include "intercept.h"
+#include "ioctl.h"
 #include "netlink.h"
 #include "pidmap.h"
 #include "redirect.h"
@@ -102,11 +102,11 @@ static int mpu_to_host_doit(struct sk_buff *skb, struct genl_info *info)
 
 static int put_intercept_counters(struct sk_buff *reply)
 {
-	struct mpu_answer_counters sum;
+	struct mpu_ioctl_counters sum;
 
 	if (!mpu_redirect_possible())
 		return 0;
-	mpu_answer_count(&sum);
+	mpu_ioctl_count(&sum);
 	if (nla_put_u64_64bit(reply, MPU_A_COUNTER_REWRITTEN, sum.rewritten, MPU_A_COUNTER_PAD) ||
 	    nla_put_u64_64bit(reply, MPU_A_COUNTER_UNTOUCHED, sum.untouched, MPU_A_COUNTER_PAD) ||
 	    nla_put_u64_64bit(reply, MPU_A_COUNTER_IN_FLIGHT, mpu_redirect_in_flight(),

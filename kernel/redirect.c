@@ -15,7 +15,6 @@
  *
  * nvidia.ko stays while a call is in it: the call holds the file, and the file the module.
  */
-#include <linux/compat.h>
 #include <linux/delay.h>
 #include <linux/freezer.h>
 #include <linux/fs.h>
@@ -27,6 +26,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
+#include "driver.h"
 #include "ioctl.h"
 #include "redirect.h"
 #include "rm/rm.h"
@@ -74,22 +74,6 @@ static bool used;
 /* ftrace has shut itself down and may go on calling into this module. */
 static bool stuck;
 
-typedef long (*ioctl_entry)(struct file *file, unsigned int cmd, unsigned long arg);
-
-static ioctl_entry entry_of(const struct file *file)
-{
-	return in_compat_syscall() ? file->f_op->compat_ioctl : file->f_op->unlocked_ioctl;
-}
-
-long mpu_redirect_call(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	long result = entry_of(file)(file, cmd, arg);
-
-	/* No tail call: the callback knows calls of this module by where they return to. */
-	barrier();
-	return result;
-}
-
 /*
  * A call that has slept in the driver since before a switch ends as it began: to its caller, the
  * switch is as recent as that.
@@ -109,10 +93,10 @@ static void end_call(void)
 /* Takes the place of the driver's function. */
 static long redirected_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	long result = mpu_redirect_call(file, cmd, arg);
+	long result = mpu_driver_call(file, cmd, arg);
 
 	if (result == 0)
-		mpu_answer_rewrite(file, cmd, arg);
+		mpu_ioctl_rewrite(file, cmd, arg);
 	end_call();
 	return result;
 }
@@ -133,11 +117,11 @@ static bool is_driver(unsigned long ip)
 
 /*
  * Whether it is what the kernel calls for an ioctl on file. It is not when a third module has put
- * itself before it: mpu_redirect_call() would then go in circles.
+ * itself before it: mpu_driver_call() would then go in circles.
  */
 static bool is_entry(const struct file *file, unsigned long ip)
 {
-	return ip - (unsigned long)entry_of(file) <= MOST_PROLOGUE;
+	return ip - (unsigned long)mpu_driver_entry(file) <= MOST_PROLOGUE;
 }
 
 /*
@@ -178,7 +162,7 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 		return;
 	file = (const struct file *)mpu_ftrace_argument(regs, 0);
 	if (!is_entry(file, ip)) {
-		mpu_answer_pass();
+		mpu_ioctl_pass();
 		return;
 	}
 	this_cpu_inc(traffic.begun);

@@ -7,7 +7,6 @@
 
 #include "compat.h"
 
-struct file;
 struct module;
 
 /* Whether this kernel has what it takes. Where it has not, nothing else of this is there. */
@@ -60,11 +59,5 @@ void mpu_redirect_renew(void);
 
 /* Seconds since the generation changed, or since a call of an earlier one ended. */
 u64 mpu_redirect_age(void);
-
-/*
- * Calls the ioctl entry of the driver behind file past the redirection, with arg as user space
- * would pass it.
- */
-long mpu_redirect_call(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif

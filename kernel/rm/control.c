@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done with each kind of control once the driver has answered it. The questions with a PID
- * in them (INFO, RECORD) are in pid_info.c.
+ * Rewrites a control that the driver has answered, by its kind. The kinds whose PID is the caller's
+ * question are in pid_info.c (INFO) and accounting.c (RECORD).
  */
-#include "question.h"
-#include "regime.h"
+#include "internal.h"
 
 /* In which space the driver gave the PIDs of an answer. */
 static int answer_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
@@ -62,8 +61,8 @@ static mpu_u8 *answer_array(const struct mpu_rm_ops *ops, const struct mpu_rm_la
 			  elements * layout->stride);
 }
 
-static enum mpu_rm_event answer(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-				const struct mpu_rm_layout *layout, void *params, int host_caller)
+static enum mpu_rm_event rewrite(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+				 const struct mpu_rm_layout *layout, void *params, int host_caller)
 {
 	enum mpu_rm_space space;
 	mpu_u32 elements = mpu_rm_elements(layout, params);
@@ -110,7 +109,7 @@ static enum mpu_rm_event control(const struct mpu_rm_ops *ops, struct mpu_rm_wor
 		return host_caller ? MPU_RM_EVENT_HOST_CALLER
 				   : mpu_rm_record(ops, work, layout, params, status);
 	default:
-		return answer(ops, work, layout, params, host_caller);
+		return rewrite(ops, work, layout, params, host_caller);
 	}
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Controls whose PID is the caller's question. The application's own call has been answered for the
- * numbers it gave; here the driver is asked again with the numbers it listens to, and the caller's
- * numbers are put back.
+ * GPU_GET_PID_INFO. The application's own call has been answered for the PIDs it gave; here the
+ * driver is asked again with the PIDs it listens to, and the caller's PIDs are put back.
  */
-#include "question.h"
-#include "regime.h"
+#include "internal.h"
 
 /* In an element, behind the PID: which of its figures are asked for. */
 #define INFO_INDEX 4u
@@ -316,88 +314,5 @@ enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *
 	if (!ask_by_host(ops, work, layout, params, elements, hosts))
 		return MPU_RM_EVENT_UNDECIDED;
 	take_answer(work, layout, array, elements, asked);
-	return MPU_RM_EVENT_HANDLED;
-}
-
-/*
- * Whether the driver answers with the host PID in place of the one asked for, as from 570 on. pid
- * is what it answered with, caller that process's number here.
- */
-static int overwrites(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-		      const struct mpu_rm_layout *layout, const void *params, mpu_u32 pid,
-		      mpu_u32 caller)
-{
-	mpu_u8 *query = (mpu_u8 *)work->query;
-
-	if (work->release_known && work->release.acct_overwrites)
-		return 1;
-	mpu_rm_copy(query, params, layout->size);
-	mpu_rm_store32(query, layout->pid, caller);
-	return ops->control(ops->context, layout->cmd, query, layout->size) == MPU_NV_OK &&
-	       pid != caller && mpu_rm_load32(query, layout->pid) == pid;
-}
-
-static int may_overwrite(const struct mpu_rm_work *work)
-{
-	return !work->release_known || work->release.acct_overwrites;
-}
-
-/*
- * Whether the driver has answered with the host PID of one of the caller's processes that has ended
- * since, so that nobody can tell any more whom the caller asked for: its record said that it ran,
- * and does not now. A stranger's record, found under the number that was asked for, stays as it is.
- */
-static int ended_meanwhile(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-			   const struct mpu_rm_layout *layout, const void *params, mpu_u32 pid)
-{
-	mpu_u8 *query = (mpu_u8 *)work->query;
-
-	if (!may_overwrite(work) || !mpu_rm_record_runs(params))
-		return 0;
-	mpu_rm_copy(query, params, layout->size);
-	return ops->control(ops->context, layout->cmd, query, layout->size) != MPU_NV_OK ||
-	       mpu_rm_load32(query, layout->pid) != pid || !mpu_rm_record_runs(query);
-}
-
-enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-				const struct mpu_rm_layout *layout, void *params, mpu_u32 *status)
-{
-	mpu_u8 *query = (mpu_u8 *)work->query;
-	mpu_u32 pid = mpu_rm_load32(params, layout->pid);
-	mpu_u32 caller, host;
-
-	if (!mpu_rm_translate_one(ops, MPU_RM_TO_CALLER, pid, &caller) ||
-	    !mpu_rm_translate_one(ops, MPU_RM_TO_HOST, pid, &host))
-		return MPU_RM_EVENT_NO_TRANSLATOR;
-	if (*status == MPU_NV_OK && caller && overwrites(ops, work, layout, params, pid, caller)) {
-		mpu_rm_scatter(layout, params, params, 1, &caller);
-		return MPU_RM_EVENT_HANDLED;
-	}
-	if (*status == MPU_NV_OK && ended_meanwhile(ops, work, layout, params, pid)) {
-		mpu_rm_store32(params, layout->pid, 0);
-		host = 0;
-	}
-	if (host) {
-		mpu_rm_copy(query, params, layout->size);
-		mpu_rm_store32(query, layout->pid, host);
-		/* A driver that looks among the caller's PIDs first may have found another process:
-		 * then pid tells. */
-		if (ops->control(ops->context, layout->cmd, query, layout->size) == MPU_NV_OK &&
-		    mpu_rm_load32(query, layout->pid) == host) {
-			mpu_rm_copy(params, query, layout->size);
-			mpu_rm_scatter(layout, params, params, 1, &pid);
-			*status = MPU_NV_OK;
-			return MPU_RM_EVENT_HANDLED;
-		}
-	}
-	/* Nothing that the caller may see: what the driver found, if anything, was a stranger's. */
-	if (*status == MPU_NV_OK) {
-		/* The PID that is there now can be the host's: of a process that has ended while a
-		 * client of its lives on. The caller's own is lost. */
-		if (may_overwrite(work))
-			mpu_rm_store32(params, layout->pid, 0);
-		mpu_rm_clear_record(layout, params);
-	}
-	*status = MPU_NV_ERR_OBJECT_NOT_FOUND;
 	return MPU_RM_EVENT_HANDLED;
 }

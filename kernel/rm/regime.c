@@ -4,7 +4,7 @@
  * interception being switched on in the kernel, and the probe (GPU_GET_PIDS) costs 5 to 7 us on an
  * H100.
  */
-#include "regime.h"
+#include "internal.h"
 
 int mpu_rm_translate(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		     enum mpu_rm_direction direction, mpu_u32 count)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* In which PID namespace the driver speaks, found out by asking it. Internal to kernel/rm. */
-#ifndef MPU_RM_REGIME_H
-#define MPU_RM_REGIME_H
+/* What the files of kernel/rm use of each other. Nobody else includes it. */
+#ifndef MPU_RM_INTERNAL_H
+#define MPU_RM_INTERNAL_H
 
 #include "rm.h"
 
+/* The PID namespace of the driver's numbers, found by asking the driver. In regime.c. */
 enum mpu_rm_space { MPU_RM_SPACE_UNKNOWN, MPU_RM_SPACE_HOST, MPU_RM_SPACE_CALLER };
 
 /* Translates work->in[0..count-1] into work->out. False when the translator failed. */
@@ -26,5 +27,16 @@ int mpu_rm_list_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 
 /* Whether work->raw has this number. */
 int mpu_rm_is_listed(const struct mpu_rm_work *work, mpu_u32 pid);
+
+/* GPU_GET_PID_INFO: memory of up to 200 PIDs. In pid_info.c. */
+enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+			      const struct mpu_rm_layout *layout, void *params);
+
+/*
+ * GET_PROC_ACCOUNTING_INFO: the record of one PID. Sets *status to the status that the caller sees.
+ * In accounting.c.
+ */
+enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
+				const struct mpu_rm_layout *layout, void *params, mpu_u32 *status);
 
 #endif
