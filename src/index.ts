@@ -5,11 +5,11 @@
  */
 export { ExitCode, MpuError, type MpuErrorParts } from './lib/errors.js';
 export { eject } from './lib/eject.js';
-export type { EjectOptions, EjectOutcome, EjectResult } from './lib/eject-types.js';
+export type { EjectOptions, EjectOutcome, EjectResult } from './lib/image/types.js';
 export { inject } from './lib/inject.js';
 export type { EngineName, InjectOptions, InjectOutcome, InjectResult, ReadLayers } from './lib/image/types.js';
 export { inspect } from './lib/inspect.js';
-export type { InjectionState, InspectedPlatform, InspectOptions, InspectResult } from './lib/inspect-types.js';
+export type { InjectionState, InspectedPlatform, InspectOptions, InspectResult } from './lib/image/types.js';
 export type { DkmsEntry } from './lib/module/dkms.js';
 export type { HostOptions } from './lib/system/host.js';
 export type { LoadedModule } from './lib/module/loaded-module.js';

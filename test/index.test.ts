@@ -11,10 +11,7 @@ t.setTimeout(1_200_000);
 
 /** What a consumer may write, and, after each @ts-expect-error, what the compiler has to refuse. */
 const CONSUMER = `
-import {
-  ExitCode, inject, moduleStatus, MpuError, queryModule, translate, version,
-  type Direction, type InjectOptions, type InjectResult, type ModuleState, type ModuleStatus, type TranslateOptions,
-} from 'mpu';
+import { ExitCode, inject, moduleStatus, MpuError, queryModule, translate, version, type Direction, type InjectOptions, type InjectResult, type ModuleState, type ModuleStatus, type TranslateOptions } from 'mpu';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const same = <A, B>(_: Equal<A, B>): void => {};
@@ -53,7 +50,6 @@ export async function use(): Promise<number> {
 `;
 
 const PROGRAM = `
-import { inject, moduleStatus, MpuError, translate, version } from 'mpu';
 const options = { method: 'nsfs', pidns: '/proc/self/ns/pid' };
 const failure = await inject('oci:/nonexistent:latest').catch((error) => ({ isMpuError: error instanceof MpuError, next: error.next }));
 const status = await moduleStatus();

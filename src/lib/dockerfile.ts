@@ -6,7 +6,8 @@ import { findImage, supportedArchitecture } from './engine/find-image.js';
 import { withImageFiles } from './engine/saved-image.js';
 import type { InjectOptions } from './image/types.js';
 import { planInjection, type InjectionPlan } from './payload/plan.js';
-import { packLayer, type LayerEntry } from './oci/pack-layer.js';
+import { packLayer } from './oci/pack-layer.js';
+import type { LayerEntry } from './payload/layer-entry.js';
 import {
   libraryEntries,
   libraryPlaces,
@@ -17,7 +18,7 @@ import {
 import { PLATFORM_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './payload/preload-file.js';
 import { parseImageReference, type EngineReference } from './image/reference.js';
 import { version } from './package/version.js';
-import { writeAside } from './write-aside.js';
+import { writeIfChanged } from './system/replace-file.js';
 
 /** How to make the lines; everything is optional. */
 export interface DockerfileOptions extends Pick<
@@ -125,7 +126,7 @@ export async function makeDockerfile(from: string, options: DockerfileOptions = 
       await entriesFor(architecture, plan, options.libraryDirectory),
       options.timestamp ?? 0,
     );
-    if (options.context !== undefined) await writeAside(join(options.context, fileName(target)), layer);
+    if (options.context !== undefined) await writeIfChanged(join(options.context, fileName(target)), layer);
   }
   return { dockerfile: textFor(from, loadedBy), files: Object.keys(TARGETS).map(fileName), loadedBy };
 }

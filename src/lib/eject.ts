@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Taking libmpu.so out of an image. */
-import type { EjectOptions, EjectResult } from './eject-types.js';
+import type { EjectResult, EjectOptions } from './image/types.js';
 import { ejectEngineImage } from './engine/eject-engine-image.js';
 import { ejectImage } from './oci/eject-image.js';
 import { openStore } from './stores/open-store.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What an image has of mpu. */
-import type { InspectOptions, InspectResult } from './inspect-types.js';
+import type { InspectResult, InspectOptions } from './image/types.js';
 import { inspectEngineImage } from './engine/inspect-engine-image.js';
 import { inspectImage } from './oci/inspect-image.js';
 import { openStore } from './stores/open-store.js';

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { resolve } from 'node:path';
 import { generateSpec, problemWithPidns, specText } from '../../lib/cdi/generate.js';
 import { deviceNames } from '../../lib/cdi/spec.js';
-import { writeAside } from '../../lib/write-aside.js';
+import { writeIfChanged } from '#mpu/lib/system/replace-file.js';
 import type { RegisterCommand } from '../command.js';
 import { addCdiOptions, cdiOptionsOf, EXIT_CODES, type CdiFlags } from './options.js';
 
@@ -45,7 +45,7 @@ export const registerGenerate: RegisterCommand = (program, run) => {
         return;
       }
       const path = resolve(flags.output);
-      const outcome = (await writeAside(path, specText(spec))) ? 'written' : 'unchanged';
+      const outcome = (await writeIfChanged(path, specText(spec))) ? 'written' : 'unchanged';
       run.output.result(`${path}\n  ${outcome}\n  devices: ${devices.join(', ')}`, {
         outcome,
         output: path,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu module install`: make mpu.ko part of the system. */
 import { Option } from 'commander';
-import { installModule, type InstallResult } from '../../lib/module/install.js';
+import { installModule } from '../../lib/module/install.js';
+import type { InstallResult } from '#mpu/lib/module/install-types.js';
 import type { Output } from '../../lib/terminal/output.js';
 import type { RegisterCommand } from '../command.js';
 import {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Flags that verbs of `mpu module` share. */
-import { Option } from 'commander';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { BuildOptions } from '../../lib/module/build.js';
 import { Host, type HostOptions } from '../../lib/system/host.js';
 import { signingKey } from '../../lib/module/sign.js';

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, MpuError, ExitCode, errnoName } from '../errors.js';
-import { packLayer, type LayerEntry } from '../oci/pack-layer.js';
+import { packLayer } from '../oci/pack-layer.js';
+import type { LayerEntry } from '../payload/layer-entry.js';
 import { loadLibraries, platformEntries, type Architecture } from '../payload/libraries.js';
 import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
 

@@ -4,11 +4,11 @@ import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError, fileError, throwIfInterrupted } from '../errors.js';
 import { isJsonObject } from '../oci/descriptor.js';
-import { readIfPresent } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 import { lastLines, runProgram } from '../system/program.js';
 import { undoOnFailure } from '../system/rollback.js';
 import { packageRoot } from '../package/root.js';
-import { writeAside } from '../write-aside.js';
+import { writeIfChanged } from '../system/replace-file.js';
 import { HOST_DIRECTORY, removeHostFiles } from './host-files.js';
 import { KIND, PIDNS } from './spec.js';
 
@@ -104,11 +104,11 @@ export async function installCdi(signal?: AbortSignal): Promise<InstallResult> {
     for (const unit of UNITS) {
       const path = join(UNIT_DIRECTORY, unit);
       const before = await readIfPresent(path);
-      if (!(await writeAside(path, await unitText(unit)))) continue;
+      if (!(await writeIfChanged(path, await unitText(unit)))) continue;
       written = true;
       undo.push(async () => {
         if (before === undefined) await rm(path);
-        else await writeAside(path, before);
+        else await writeIfChanged(path, before);
         await systemctl('daemon-reload');
       });
     }

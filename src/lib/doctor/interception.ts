@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Whether mpu.ko rewrites the driver's answers, and in words why it does not. */
-import { readIfPresent } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 import type { ModuleState } from '../translator.js';
 import { info, ok, warn, type Finding } from './check.js';
 

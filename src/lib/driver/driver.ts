@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** NVIDIA's driver in the running kernel. */
 import { MpuError } from '../errors.js';
-import { readIfPresent } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 import { nativeAddon } from '../native-addon.js';
 import { regimeById, type Regime } from './regimes.js';
 

@@ -7,7 +7,7 @@ import { extract, type Header } from 'tar-stream';
 import { MpuError, errnoName, messageOf } from '../errors.js';
 import type { ImageFiles } from '../payload/plan.js';
 import { loaderFacts, type LoaderFacts } from '../payload/loader.js';
-import { sha256 } from '../oci/descriptor.js';
+import { sha256 } from '../image/digest.js';
 import { readRegularFile } from '../system/regular-file.js';
 import { resolveBelow } from '../system/rooted-path.js';
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Taking mpu out of an image of a container engine. */
 import { throwIfInterrupted } from '../errors.js';
-import type { EjectOptions, EjectResult } from '../eject-types.js';
-import { Label } from '../image/types.js';
+import type { EjectResult, EjectOptions } from '../image/types.js';
+import { Label } from '../image/labels.js';
 import { ejectImage } from '../oci/eject-image.js';
 import { PRELOAD_ENTRY, PRELOAD_FILE, hasPreloadVariable, preloadEntries } from '../payload/preload-file.js';
-import { canonicalName, engineTarget, type EngineReference } from '../image/reference.js';
+import { canonicalName, type EngineReference } from '../image/reference.js';
+import { engineTarget } from '../image/target-names.js';
 import { sameTagError, targetExistsError } from '../image/target-errors.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, knownName, platformOf, supportedArchitecture, type Source } from './find-image.js';

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting an image of a container engine: by a build on it that only adds, or by editing it in an archive. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../image/types.js';
+import type { InjectOptions, InjectResult } from '../image/types.js';
+import { injectionLabels, Label } from '../image/labels.js';
 import { planInjection, type InjectionPlan } from '../payload/plan.js';
 import { packLayer } from '../oci/pack-layer.js';
-import { sha256 } from '../oci/descriptor.js';
+import { sha256 } from '../image/digest.js';
 import { injectImage } from '../oci/inject-image.js';
 import { loadLibraries } from '../payload/libraries.js';
 import { PRELOAD_VARIABLE, preloadVariable } from '../payload/preload-file.js';
-import { canonicalName, engineTarget, type EngineReference } from '../image/reference.js';
+import { canonicalName, type EngineReference } from '../image/reference.js';
+import { engineTarget } from '../image/target-names.js';
 import { sameTagError, targetExistsError } from '../image/target-errors.js';
 import { version } from '../package/version.js';
 import type { EngineImage } from './engine-image.js';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What an image of a container engine has of mpu, and what an injection would do. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label } from '../image/types.js';
-import type { InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
+import { Label } from '../image/labels.js';
+import type { InspectResult, InspectedPlatform, InspectOptions } from '../image/types.js';
 import { findLibC, planInjection, type ImageFiles } from '../payload/plan.js';
 import { architectureOf, loadLibraries } from '../payload/libraries.js';
 import {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Names of images. */
-import { join, parse } from 'node:path';
 import { ExitCode, MpuError } from '../errors.js';
-import type { TargetRequest } from '../oci/image-store.js';
 import { REGISTRY_TRANSPORT, parseRegistryReference, type RegistryReference } from './registry-reference.js';
 
 /** An image in a container engine's store. */
@@ -39,30 +37,18 @@ export type StoredReference = LayoutReference | ArchiveReference | RegistryRefer
 /** What `mpu inject` takes. */
 export type ImageReference = EngineReference | StoredReference;
 
-/** Suffix of the tag that an injected image gets. */
-export const TAG_SUFFIX = '-mpu';
-/** Suffix of the tag that an image gets from which mpu was removed, if its tag does not say that it had it. */
-const EJECTED_SUFFIX = '-no-mpu';
-
-/** The tag of the image that is made of the one with the tag `current`. */
-export function defaultTag(current: string, verb: 'inject' | 'eject'): string {
-  if (verb === 'inject') return `${current}${TAG_SUFFIX}`;
-  const isMarked = current.endsWith(TAG_SUFFIX) && current !== TAG_SUFFIX;
-  return isMarked ? current.slice(0, -TAG_SUFFIX.length) : `${current}${EJECTED_SUFFIX}`;
-}
-
 /** Tags of container images (distribution's reference grammar). */
-const TAG = /^\w[\w.-]{0,127}$/;
+export const TAG = /^\w[\w.-]{0,127}$/;
 /** `[host[:port]/]path`, an optional tag, an optional digest (distribution's reference grammar). */
 const ENGINE_REFERENCE =
   /^((?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?\/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
-const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
+export const IMAGE_ID = /^(?:sha256:[0-9a-f]{64}|[0-9a-f]{12,64})$/;
 /** Values of org.opencontainers.image.ref.name (image-spec, annotations). */
-const LAYOUT_TAG = /^[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*$/;
+export const LAYOUT_TAG = /^[A-Za-z0-9]+(?:[-._:@/+]+[A-Za-z0-9]+)*$/;
 /** Transports of skopeo and others. `docker:TAG` without slashes is an image called docker. */
 const OTHER_TRANSPORT = /^(docker-daemon:|containers-storage:)/;
 
-function invalid(text: string, why: string, next: string): MpuError {
+export function invalid(text: string, why: string, next: string): MpuError {
   return new MpuError({
     code: 'invalid-reference',
     what: `cannot understand the image name ${JSON.stringify(text)}`,
@@ -129,66 +115,4 @@ export function canonicalName(name: string): string {
   const slash = name.lastIndexOf('/');
   const tagged = name.includes('@') || name.includes(':', slash + 1) ? name : `${name}:latest`;
   return tagged.replace(/^(?:docker\.io\/library\/|docker\.io\/|localhost\/)/, '');
-}
-
-/**
- * The name for the new image of an engine or a docker archive: what the user wants (`NAME[:TAG]`, as for
- * `docker build --tag`), else `known`, the source's full name, with the {@link defaultTag}. Undefined when
- * the source has no single name. `text` is what the user called it.
- */
-export function newName(
-  text: string,
-  known: string | undefined,
-  { tag: wanted, verb }: TargetRequest,
-): string | undefined {
-  const next = `mpu ${verb} ${text} --tag NAME:TAG`;
-  if (wanted !== undefined) {
-    const parsed = parseImageReference(wanted);
-    if (parsed.kind !== 'engine' || parsed.digest !== undefined || IMAGE_ID.test(wanted)) {
-      throw invalid(wanted, 'the new image needs a name and a tag', next);
-    }
-    return `${parsed.name}:${parsed.tag ?? 'latest'}`;
-  }
-  if (known === undefined) return undefined;
-  const colon = known.lastIndexOf(':');
-  const tag = defaultTag(known.slice(colon + 1), verb);
-  if (!TAG.test(tag)) throw invalid(`${known.slice(0, colon)}:${tag}`, 'a tag has at most 128 characters', next);
-  return `${known.slice(0, colon)}:${tag}`;
-}
-
-/** The {@link newName} of an image in an engine, where one is needed. */
-export function engineTarget(source: EngineReference, known: string | undefined, request: TargetRequest): string {
-  const name = newName(source.text, known, request);
-  if (name !== undefined) return name;
-  throw new MpuError({
-    code: 'target-needed',
-    what: `cannot name the new image of ${source.text}`,
-    why: 'the source is named by its id or digest, and its engine knows no single name for it',
-    next: `mpu ${request.verb} ${source.text} --tag NAME:TAG`,
-    exitCode: ExitCode.usage,
-  });
-}
-
-/**
- * The tag for the new image in an OCI layout or an archive of one: what the user wants (`TAG`, or
- * `oci:DIR:TAG` with the same DIR), else the {@link defaultTag} after `current`, the source's.
- */
-export function layoutTarget(
-  source: LayoutReference | ArchiveReference,
-  current: string,
-  { tag: wanted, verb }: TargetRequest,
-): string {
-  const prefix = source.kind === 'oci' ? `oci:${source.directory}:` : `${source.kind}:${source.file}:`;
-  const tag = wanted?.startsWith(prefix) === true ? wanted.slice(prefix.length) : (wanted ?? defaultTag(current, verb));
-  if (!LAYOUT_TAG.test(tag) || /^oci(-archive)?:/.test(tag)) {
-    throw invalid(tag, 'it is no tag for this OCI layout', `mpu ${verb} ${source.text} --tag TAG`);
-  }
-  return tag;
-}
-
-/** The path of the archive that a new image goes to: what the user wants, else a file beside the source. */
-export function archiveTarget(file: string, { output, verb }: TargetRequest): string {
-  if (output !== undefined) return output;
-  const { dir, name, ext } = parse(file);
-  return join(dir, `${defaultTag(name, verb)}${ext}`);
 }

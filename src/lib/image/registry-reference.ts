@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Names of images in registries: `docker://HOST[:PORT]/NAME[:TAG][@DIGEST]`, as skopeo and podman write them. */
 import { ExitCode, MpuError } from '../errors.js';
-import { DOCKER_HUB } from '../registry/logins.js';
+
+/** Docker Hub, as image names call it. */
+export const DOCKER_HUB = 'docker.io';
 
 /** What image names of this kind begin with. */
 export const REGISTRY_TRANSPORT = 'docker://';

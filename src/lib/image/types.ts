@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What goes into an injection and what comes out of it. */
-
-import type { StoreKind } from '../oci/image-store.js';
+/** What goes into an injection, an ejection and an inspection, and what comes out of them. */
 
 /** The container engines whose images can be injected, in the order in which an image is looked for. */
 export const ENGINES = ['docker', 'podman', 'nerdctl', 'buildah'] as const;
@@ -77,21 +75,78 @@ export interface InjectResult {
   loadedBy: string[];
 }
 
-/** Labels of an injected image. */
-export const Label = {
-  /** Version of mpu that injected it. */
-  version: 'dev.mpu.version',
-  /** Digest or id of the image it was made from. */
-  base: 'dev.mpu.base',
-  /** Digest of the uncompressed layer that was added. */
-  layer: 'dev.mpu.layer',
-  /** Digest of what was to be added, without time stamps and before it was fitted to the image. */
-  content: 'dev.mpu.content',
-  /** Number of layers with that one: an image built on this one has more. */
-  layers: 'dev.mpu.layers',
-} as const;
+/** A kind of {@link ImageStore}, as results name it. */
+export type StoreKind = 'oci' | 'oci-archive' | 'docker-archive' | 'registry';
 
-/** The labels for an image made from `base`, with `layer` as its layer number `layers`. */
-export function injectionLabels(version: string, base: string, layer: string, layers: number): Record<string, string> {
-  return { [Label.version]: version, [Label.base]: base, [Label.layer]: layer, [Label.layers]: String(layers) };
+/** How to eject; everything is optional, and means what it does for an injection. */
+export type EjectOptions = Omit<InjectOptions, 'libraryDirectory'>;
+
+/** What became of an image. */
+export type EjectOutcome =
+  /** A new name was given to the image without mpu. */
+  | 'created'
+  /** The same; an older image of that name lost it. */
+  | 'replaced'
+  /** The name stands for the image without mpu already. */
+  | 'unchanged'
+  /** The source has nothing of mpu; nothing was made. */
+  | 'not-injected';
+
+/** The result of an ejection. */
+export interface EjectResult extends Pick<
+  InjectResult,
+  'image' | 'source' | 'digest' | 'sizeAdded' | 'platforms' | 'skippedPlatforms'
+> {
+  outcome: EjectOutcome;
+  store: EngineName | StoreKind;
+  /** Whether the image is, by its digest, the one that was injected. */
+  isOriginal: boolean;
+}
+
+/** How to inspect; everything is optional, and means what it does for an injection. */
+export type InspectOptions = Pick<
+  InjectOptions,
+  'engine' | 'libraryDirectory' | 'plainHttp' | 'readLayers' | 'signal' | 'onProgress'
+>;
+
+/** Whether mpu is in an image. */
+export type InjectionState =
+  /** `mpu inject` would change nothing. */
+  | 'injected'
+  /** It is, but not as this version of mpu would do it. */
+  | 'outdated'
+  | 'not-injected'
+  /** The image's layers were not read, and nothing else tells. */
+  | 'unknown';
+
+/** The image of one platform. */
+export interface InspectedPlatform {
+  /** `OS/ARCHITECTURE[/VARIANT]`; of something that is no container image its media type. */
+  platform: string;
+  digest: string;
+  state: InjectionState;
+  /** Version of mpu that injected it, if `mpu inject` did. */
+  version?: string;
+  /** Digest or id of the image it was made from, if `mpu inject` did. */
+  base?: string;
+  /** Whether mpu's layer is the topmost: `mpu eject` then gives back exactly the image it was made from. */
+  isOnTop?: boolean;
+  /** The C library of its programs, where layers were read. */
+  libc?: 'glibc' | 'musl';
+  /** Libraries that /etc/ld.so.preload names, where layers were read. */
+  preloadFile?: string[];
+  /** Libraries that LD_PRELOAD in its Env names. */
+  preloadVariable: string[];
+  /** What `mpu inject` would do: nothing, load the library by one of the two, or refuse, with the reason. */
+  onInject: { action: 'nothing' | 'inject' | 'refuse'; loadedBy?: string; why?: string };
+}
+
+/** What is known of an image. */
+export interface InspectResult {
+  image: string;
+  store: EngineName | StoreKind;
+  digest: string;
+  /** Whether mpu is in every platform that it can be in. */
+  state: InjectionState;
+  platforms: InspectedPlatform[];
 }

@@ -2,7 +2,8 @@
 /** The files by which a system loads mpu.ko at boot, and with which parameters. */
 import { readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { readIfPresent, type Host } from '../system/host.js';
+import type { Host } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 import { makeParent, type UndoList } from '../system/rollback.js';
 
 /** systemd-modules-load(8) reads it at boot. */

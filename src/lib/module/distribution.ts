@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Which packages to name when something is missing: by /etc/os-release of the system. */
-import { readIfPresent, type Host } from '../system/host.js';
+import type { Host } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 
 /** Families of distributions that install packages alike. */
 export type Family = 'debian' | 'redhat' | 'suse' | 'arch' | 'alpine' | 'unknown';

@@ -2,7 +2,8 @@
 /** DKMS, which builds modules again at every kernel update. */
 import { existsSync } from 'node:fs';
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { readIfPresent, type Host } from '../system/host.js';
+import type { Host } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 import { findProgram, lastLines, runProgram } from '../system/program.js';
 
 /** A version of mpu that DKMS knows, and for which kernel; `kernel` is undefined when it was only added. */

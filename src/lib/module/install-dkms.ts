@@ -6,7 +6,7 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import { configureBoot } from './boot-files.js';
 import type { Dkms, DkmsEntry } from './dkms.js';
 import type { Host } from '../system/host.js';
-import type { InstallOptions, InstallResult, SkippedKernel } from './install.js';
+import type { InstallResult, SkippedKernel, InstallOptions } from './install-types.js';
 import { ownModules, removeModules, runDepmod } from './modules-directory.js';
 import { checkRelease, findHeaders, kernelBuild } from './kernel-build.js';
 import { installedModules, kernelReleases } from './module-file.js';

@@ -7,7 +7,7 @@ import { configureBoot } from './boot-files.js';
 import { builtModule, cacheDirectory, placeFile, type BuiltModule } from './build.js';
 import type { Dkms, DkmsEntry } from './dkms.js';
 import type { Host } from '../system/host.js';
-import type { InstallOptions, InstallResult, SkippedKernel } from './install.js';
+import type { InstallResult, SkippedKernel, InstallOptions } from './install-types.js';
 import { ownModules, removeModules, runDepmod } from './modules-directory.js';
 import { installedModules, kernelReleases } from './module-file.js';
 import { checkNotPackaged } from './packaged.js';

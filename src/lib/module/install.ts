@@ -2,42 +2,13 @@
 /** Making mpu.ko part of a system: for one kernel by a file, for all to come by DKMS. */
 import { stat } from 'node:fs/promises';
 import { ExitCode, MpuError, fileError } from '../errors.js';
-import type { BuildOptions } from './build.js';
 import { Dkms } from './dkms.js';
 import type { Host } from '../system/host.js';
 import { installByDkms } from './install-dkms.js';
 import { installFiles } from './install-file.js';
 import { checkRelease } from './kernel-build.js';
 import { checkMayChange } from './permission.js';
-
-/** How to install; everything is optional. */
-export interface InstallOptions extends BuildOptions {
-  /** Use DKMS: when it is there (default), or never. */
-  dkms?: boolean;
-  /** Intercept at every boot, or not any more. Left as it is when not given. */
-  intercept?: boolean;
-}
-
-/** What became of a request to install. */
-export interface InstallResult {
-  outcome: 'installed' | 'unchanged';
-  method: 'dkms' | 'file';
-  kernel: string;
-  version: string;
-  /** The module's file. */
-  path: string;
-  signed: boolean;
-  /** Other kernels that have got it now. */
-  alsoFor: string[];
-  /** Other kernels that were to get it and could not. */
-  skipped: SkippedKernel[];
-}
-
-/** A kernel without the module, and what kept it from being built. */
-export interface SkippedKernel {
-  kernel: string;
-  why: string;
-}
+import type { InstallOptions, InstallResult } from './install-types.js';
 
 async function checkKernelDirectory(host: Host): Promise<void> {
   const directory = await host.resolve(`/lib/modules/${host.kernel}`);

@@ -4,7 +4,8 @@ import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError } from '../errors.js';
 import { compilerCommand, distributionOf, headersCommand } from './distribution.js';
-import { readIfPresent, type Host } from '../system/host.js';
+import type { Host } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 import { findProgram, runProgram } from '../system/program.js';
 
 /** A compiler by its kind and major version. */

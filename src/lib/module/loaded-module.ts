@@ -3,7 +3,8 @@
 import { access } from 'node:fs/promises';
 import { MpuError } from '../errors.js';
 import { queryModule, type ModuleState } from '../translator.js';
-import { readIfPresent, type Host } from '../system/host.js';
+import type { Host } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 
 /** What is loaded under the name `mpu`. */
 export interface LoadedModule {

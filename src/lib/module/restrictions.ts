@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What may keep a kernel from taking a module, and who may load one. */
 import { readFile } from 'node:fs/promises';
-import { readIfPresent, type Host } from '../system/host.js';
+import type { Host } from '../system/host.js';
+import { readIfPresent } from '../system/regular-file.js';
 
 /** What the system says about loading modules. */
 export interface Restrictions {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** References to blobs by their digest, and what the specifications call the things they refer to. */
-import { createHash } from 'node:crypto';
+
+import type { MpuError } from '../errors.js';
 
 /** A reference to a blob (image-spec, descriptor.md). Unknown properties are kept. */
 export interface Descriptor {
@@ -77,13 +78,18 @@ export function omit<T>(object: Record<string, T>, ...names: string[]): Record<s
   return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
 }
 
-/** The digest of bytes as descriptors write it. */
-export function sha256(data: Buffer): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
-}
-
-/** Whether bytes are what a digest (sha256 or sha512) says. */
-export function matchesDigest(data: Buffer, digest: string): boolean {
-  const algorithm = digest.startsWith('sha512:') ? 'sha512' : 'sha256';
-  return digest === `${algorithm}:${createHash(algorithm).update(data).digest('hex')}`;
+/** Parses a JSON object out of a layout's file; `what` names it for `invalid`, which makes the error. */
+export function parseJsonObject(
+  data: Buffer,
+  what: string,
+  invalid: (why: string, cause?: unknown) => MpuError,
+): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(data.toString());
+  } catch (error) {
+    throw invalid(`${what} is no JSON`, error);
+  }
+  if (!isJsonObject(value)) throw invalid(`${what} is no JSON object`);
+  return value;
 }

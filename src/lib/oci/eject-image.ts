@@ -2,9 +2,10 @@
 /** Taking mpu out of the image of a store, by editing it. */
 import { posix } from 'node:path';
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import type { EjectOptions, EjectResult } from '../eject-types.js';
-import { Label } from '../image/types.js';
-import { packLayer, type LayerEntry } from './pack-layer.js';
+import type { EjectResult, EjectOptions } from '../image/types.js';
+import { Label, LABEL_NAMES } from '../image/labels.js';
+import { packLayer } from './pack-layer.js';
+import type { LayerEntry } from '../payload/layer-entry.js';
 import { LIBRARY_FILES, architectureOf } from '../payload/libraries.js';
 import {
   LIBRARY_ROOT,
@@ -25,7 +26,7 @@ import { LayeredFiles } from './layered-files.js';
 import { UnsupportedPlatform, editPlatforms, type EditedPlatform } from './platforms.js';
 import { placeEntries } from './place-entries.js';
 import { publish, targetOf } from './publish.js';
-import { LABEL_NAMES, isInjectedOnTop, restoreImage, restoreIndex } from './restore-image.js';
+import { isInjectedOnTop, restoreImage, restoreIndex } from './restore-image.js';
 
 /** The layer entry that removes a path, and all below it, from the layers below (image-spec, layer.md). */
 function whiteout(path: string): LayerEntry {

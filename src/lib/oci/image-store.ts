@@ -6,9 +6,8 @@
 import type { Readable } from 'node:stream';
 import type { MpuError } from '../errors.js';
 import type { Descriptor, JsonObject } from './descriptor.js';
-
-/** A kind of {@link ImageStore}, as results name it. */
-export type StoreKind = 'oci' | 'oci-archive' | 'docker-archive' | 'registry';
+import type { StoreKind } from '../image/types.js';
+import type { TargetRequest } from '../image/target-names.js';
 
 /** A layer blob to read. */
 export interface LayerData {
@@ -18,20 +17,6 @@ export interface LayerData {
   digest: string | undefined;
   /** A part of a local file, or bytes that come from elsewhere. */
   content: { path: string; offset: number } | Readable;
-}
-
-/** What decides the name of a new image. */
-export interface TargetRequest {
-  /** What the new image is made by; decides the default name. */
-  verb: 'inject' | 'eject';
-  /** Name or tag that the user asked for. */
-  tag?: string | undefined;
-  /** Archive that the user asked for. */
-  output?: string | undefined;
-  /** `docker://HOST/NAME[:TAG]` that the user asked for. */
-  pushTo?: string | undefined;
-  /** Whether an archive may take the place of the one that it is made of. */
-  force?: boolean | undefined;
 }
 
 /** How a store is opened. */

@@ -8,10 +8,10 @@ import {
   isJsonObject,
   isManifest,
   redirect,
-  sha256,
   type Descriptor,
   type JsonObject,
 } from './descriptor.js';
+import { sha256 } from '../image/digest.js';
 import type { ImageStore } from './image-store.js';
 
 const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];
@@ -143,4 +143,12 @@ export async function addEditedImage(
   const type = isDocker ? MediaType.dockerManifest : MediaType.ociManifest;
   const manifestBlob = await store.addManifest(Buffer.from(JSON.stringify(newManifest)), type);
   return { descriptor: redirect(image.descriptor, manifestBlob), layerSize: layer.size };
+}
+
+/** BuildKit's mark of provenance and SBOM manifests, which describe another manifest by its digest. */
+const ATTESTATION = 'vnd.docker.reference.type';
+
+/** Whether a member of an index describes another one, as BuildKit's provenance does. */
+export function isAttestation({ annotations }: Descriptor): boolean {
+  return annotations?.[ATTESTATION] !== undefined;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Injecting the image of a store, by editing it. */
 import { throwIfInterrupted } from '../errors.js';
-import { Label, injectionLabels, type InjectOptions, type InjectResult } from '../image/types.js';
+import type { InjectOptions, InjectResult } from '../image/types.js';
+import { injectionLabels, Label } from '../image/labels.js';
 import { planInjection, type InjectionPlan } from '../payload/plan.js';
 import { packLayer } from './pack-layer.js';
 import { architectureOf, loadLibraries } from '../payload/libraries.js';
 import { PRELOAD_FILE, PRELOAD_VARIABLE, hasPreloadVariable } from '../payload/preload-file.js';
 import { version } from '../package/version.js';
-import { sha256, type Descriptor } from './descriptor.js';
+import type { Descriptor } from './descriptor.js';
+import { sha256 } from '../image/digest.js';
 import { addEditedImage, annotationsOf, environmentOf, labelsOf, readImage, type Image } from './image.js';
 import type { ImageStore } from './image-store.js';
 import { layerOptions, mayRead } from './layer-options.js';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What the image of a store has of mpu, and what an injection would do. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label } from '../image/types.js';
-import type { InjectionState, InspectOptions, InspectResult, InspectedPlatform } from '../inspect-types.js';
+import { Label } from '../image/labels.js';
+import type { InspectResult, InspectedPlatform, InjectionState, InspectOptions } from '../image/types.js';
 import { findLibC, planInjection } from '../payload/plan.js';
 import { architectureOf, loadLibraries } from '../payload/libraries.js';
 import {
@@ -13,12 +13,12 @@ import {
   preloadVariable,
 } from '../payload/preload-file.js';
 import { isIndex, type Descriptor } from './descriptor.js';
-import { environmentOf, labelsOf, readImage, type Image } from './image.js';
+import { environmentOf, labelsOf, readImage, type Image, isAttestation } from './image.js';
 import type { ImageStore } from './image-store.js';
 import { contentDigest, isInjectedUnread } from './inject-image.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
-import { isAttestation, leftAlone, readIndex } from './platforms.js';
+import { leftAlone, readIndex } from './platforms.js';
 import { isInjectedOnTop } from './restore-image.js';
 
 /** What the configuration alone says. */

@@ -3,7 +3,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { writeAside } from '../stores/blob-store.js';
+import { writeAtomic } from '../system/replace-file.js';
 import { isJsonObject } from './descriptor.js';
 import type { LayerFacts } from './layer-facts.js';
 
@@ -44,7 +44,7 @@ export class LayerMemo {
   async keep(digest: string, facts: LayerFacts): Promise<void> {
     try {
       await mkdir(this.directory, { recursive: true, mode: 0o700 });
-      await writeAside(this.#path(digest), Buffer.from(JSON.stringify({ format: FORMAT, ...facts })), 0o600);
+      await writeAtomic(this.#path(digest), Buffer.from(JSON.stringify({ format: FORMAT, ...facts })), 0o600);
     } catch {
       // A home that cannot be written to is no reason to fail.
     }

@@ -2,9 +2,9 @@
 /** The little of a layer that decides how an image is injected: small enough to be kept for every layer there is. */
 import { posix } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { DEFAULT_ATTRIBUTES, type Attributes } from './pack-layer.js';
+import { DEFAULT_ATTRIBUTES, type Attributes } from '../payload/layer-entry.js';
 import { loaderFacts, type LoaderFacts } from '../payload/loader.js';
-import { sha256 } from './descriptor.js';
+import { sha256 } from '../image/digest.js';
 import type { LayerData } from './image-store.js';
 import { scanLayer, type ScanOptions } from './layer-scan.js';
 import type { TarEntry } from './tar-reader.js';

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { posix } from 'node:path';
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../payload/plan.js';
-import type { Attributes, LayerEntry } from './pack-layer.js';
+import type { LayerEntry, Attributes } from '../payload/layer-entry.js';
 import type { LoaderFacts } from '../payload/loader.js';
 import type { Descriptor } from './descriptor.js';
 import type { ImageStore, LayerData } from './image-store.js';

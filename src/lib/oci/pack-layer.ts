@@ -3,26 +3,7 @@
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-
-/** Who owns a file or directory, and who may do what with it. */
-export interface Attributes {
-  /** Permission bits. */
-  mode: number;
-  uid: number;
-  gid: number;
-}
-
-/** What files and directories have that nothing else is said of. */
-export const DEFAULT_ATTRIBUTES: Record<'file' | 'directory', Attributes> = {
-  file: { mode: 0o644, uid: 0, gid: 0 },
-  directory: { mode: 0o755, uid: 0, gid: 0 },
-};
-
-/** One thing in a layer. Paths are relative to the root, without a leading or trailing slash. */
-export type LayerEntry =
-  | { type: 'directory'; path: string; attributes?: Attributes }
-  | { type: 'file'; path: string; data: Buffer; attributes?: Attributes }
-  | { type: 'symlink'; path: string; target: string };
+import { DEFAULT_ATTRIBUTES, type LayerEntry } from '../payload/layer-entry.js';
 
 const byPath = (a: LayerEntry, b: LayerEntry): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 

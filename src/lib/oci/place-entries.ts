@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Putting what is meant for `/etc` and `/usr/lib` where those are in an image. */
 import { posix } from 'node:path';
-import type { LayerEntry } from './pack-layer.js';
+import type { LayerEntry } from '../payload/layer-entry.js';
 import type { LayeredFiles } from './layered-files.js';
 
 /** The directories that a path lies in, the root's own first. */

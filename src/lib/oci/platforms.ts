@@ -2,11 +2,9 @@
 /** Every platform of an image: its manifest, or the members of its index, and of indexes in that. */
 import { MpuError } from '../errors.js';
 import { isDescriptor, isIndex, isManifest, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
-import { foreignType } from './image.js';
+import { foreignType, isAttestation } from './image.js';
 import type { ImageStore } from './image-store.js';
 
-/** BuildKit's mark of provenance and SBOM manifests, which describe another manifest by its digest. */
-const ATTESTATION = 'vnd.docker.reference.type';
 /** Far above any real nesting. */
 const MAX_DEPTH = 8;
 
@@ -59,11 +57,6 @@ export interface PlatformEditor {
 function platformName({ platform }: Descriptor): string {
   const { os = 'unknown', architecture = 'unknown', variant } = platform ?? {};
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
-}
-
-/** Whether a member of an index describes another one, as BuildKit's provenance does. */
-export function isAttestation({ annotations }: Descriptor): boolean {
-  return annotations?.[ATTESTATION] !== undefined;
 }
 
 /** An index and its members. */

@@ -3,7 +3,8 @@
 import { throwIfInterrupted } from '../errors.js';
 import { sameTagError, targetExistsError } from '../image/target-errors.js';
 import type { Descriptor } from './descriptor.js';
-import type { ImageStore, ImageTarget, TargetRequest } from './image-store.js';
+import type { ImageStore, ImageTarget } from './image-store.js';
+import type { TargetRequest } from '../image/target-names.js';
 
 /** What decides whether a name is given. */
 export interface PublishOptions extends TargetRequest {

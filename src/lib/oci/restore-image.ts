@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Taking back an injection whose layer is the topmost: the image that was injected, byte for byte where that can be. */
 import { isDeepStrictEqual } from 'node:util';
-import { Label } from '../image/types.js';
+import { Label, LABEL_NAMES } from '../image/labels.js';
 import { removePreloadVariable } from '../payload/preload-file.js';
-import { isJsonObject, omit, redirect, sha256, type Descriptor, type JsonObject } from './descriptor.js';
-import { annotationsOf, environmentOf, executionOf, labelsOf, readImage, type Image } from './image.js';
+import { isJsonObject, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
+import { sha256 } from '../image/digest.js';
+import { annotationsOf, environmentOf, executionOf, labelsOf, readImage, type Image, isAttestation } from './image.js';
 import type { ImageStore } from './image-store.js';
-import { isAttestation, readIndex } from './platforms.js';
-
-/** Names of mpu's labels and annotations. */
-export const LABEL_NAMES: readonly string[] = Object.values(Label);
+import { readIndex } from './platforms.js';
 
 /** An image without its injection. */
 export interface Restored {

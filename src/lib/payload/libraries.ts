@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
-import type { LayerEntry } from '../oci/pack-layer.js';
+import type { LayerEntry } from './layer-entry.js';
 import type { LibraryDirectory } from './loader.js';
 import { packageRoot } from '../package/root.js';
 import { LIBRARY_ROOT } from './preload-file.js';

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What has to be added to an image. */
 import { MpuError } from '../errors.js';
-import type { LayerEntry } from '../oci/pack-layer.js';
+import type { LayerEntry } from './layer-entry.js';
 import type { LibraryDirectory, LoaderFacts } from './loader.js';
-import { sha256 } from '../oci/descriptor.js';
+import { sha256 } from '../image/digest.js';
 import {
   LIBRARY_ARCHITECTURES,
   libraryEntries,

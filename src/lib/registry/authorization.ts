@@ -4,8 +4,8 @@ import { MpuError } from '../errors.js';
 import { isJsonObject } from '../oci/descriptor.js';
 import { parseChallenges, type Challenge } from './challenge.js';
 import { contentError, refusalError } from './errors.js';
-import { findLogin, type FoundLogin, type Login } from './logins.js';
-import { parseSecret } from './secret.js';
+import { findLogin, type FoundLogin } from './logins.js';
+import { type Login, parseSecret } from './login.js';
 import { readAnswer, type Transport, type TransportRequest } from './transport.js';
 
 /** What a request may touch, e.g. `repository:team/app:pull,push`. */

@@ -4,7 +4,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { MpuError, errnoName } from '../errors.js';
 import { Authorization } from './authorization.js';
 import { contentError, refusalError } from './errors.js';
-import { DOCKER_HUB } from './logins.js';
+import { DOCKER_HUB } from '../image/registry-reference.js';
 import type { RequestBody, Transport, TransportRequest } from './transport.js';
 
 /** Where Docker Hub's API is. */

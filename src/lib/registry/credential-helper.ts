@@ -2,8 +2,7 @@
 /** Programs that keep passwords for docker and podman (docker-credential-helpers). */
 import { isJsonObject } from '../oci/descriptor.js';
 import { runProcess } from '../system/run-process.js';
-import type { Login } from './logins.js';
-import { parseSecret } from './secret.js';
+import { type Login, parseSecret } from './login.js';
 
 /** User name that stands for: the secret is an identity token. */
 const IDENTITY_TOKEN_USER = '<token>';

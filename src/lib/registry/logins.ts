@@ -6,15 +6,8 @@ import { join } from 'node:path';
 import { errnoName, messageOf } from '../errors.js';
 import { isJsonObject, type JsonObject } from '../oci/descriptor.js';
 import { askHelper } from './credential-helper.js';
-import { parseSecret } from './secret.js';
-
-/** How somebody is known to a registry. */
-export type Login =
-  | { kind: 'password'; username: string; password: string }
-  /** An OAuth2 refresh token. */
-  | { kind: 'identity'; token: string }
-  /** A token that is used as it is. */
-  | { kind: 'token'; token: string };
+import { parseSecret, type Login } from './login.js';
+import { DOCKER_HUB } from '../image/registry-reference.js';
 
 /** What the search for a login gave. */
 export interface FoundLogin {
@@ -23,8 +16,6 @@ export interface FoundLogin {
   story: string;
 }
 
-/** Docker Hub, as image names call it. */
-export const DOCKER_HUB = 'docker.io';
 /** Docker Hub's key in docker's own file and in its credential stores. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 

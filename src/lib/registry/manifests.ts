@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Manifests and indexes in a registry. */
 import { interruptedError } from '../errors.js';
-import { isJsonObject, matchesDigest, sha256 } from '../oci/descriptor.js';
+import { isJsonObject } from '../oci/descriptor.js';
+import { matchesDigest, sha256, isDigest } from '../image/digest.js';
 import type { Repository } from './client.js';
-import { atDigest, isDigest } from './digest.js';
+import { atDigest } from './digest.js';
 import { RegistryError, contentError } from './errors.js';
 import { isTag } from '../image/registry-reference.js';
 import { withRetries } from './retry.js';

@@ -2,17 +2,17 @@
 /** An image in a registry, edited there: what mpu adds is sent, layers that are there stay. */
 import { buffer } from 'node:stream/consumers';
 import { throwIfInterrupted } from '../errors.js';
-import { Label } from '../image/types.js';
-import { MAX_JSON_SIZE, isIndex, isJsonObject, sha256, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { Label } from '../image/labels.js';
+import { MAX_JSON_SIZE, isIndex, isJsonObject, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { sha256, isDigest } from '../image/digest.js';
 import { annotationsOf, labelsOf, readImage } from '../oci/image.js';
-import type { ExistingImage, ImageStore, ImageTarget, LayerData, TargetRequest } from '../oci/image-store.js';
+import type { ExistingImage, ImageStore, ImageTarget, LayerData } from '../oci/image-store.js';
+import { type TargetRequest, registryTarget } from '../image/target-names.js';
 import { RegistryClient, type ClientOptions, type Repository } from './client.js';
-import { isDigest } from './digest.js';
 import { hasBlob, readBlob } from './download.js';
 import { RegistryError, contentError } from './errors.js';
 import { findManifest, hasManifest, isManifestType, readManifest, type Manifest } from './manifests.js';
 import { registryName, type RegistryReference } from '../image/registry-reference.js';
-import { registryTarget } from '../image/target-names.js';
 import { RegistryTarget, type Added } from './target.js';
 import { Transport } from './transport.js';
 

@@ -3,15 +3,9 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
-import { replaceFile } from '../system/replace-file.js';
-import {
-  MAX_JSON_SIZE,
-  isJsonObject,
-  matchesDigest,
-  sha256,
-  type Descriptor,
-  type JsonObject,
-} from '../oci/descriptor.js';
+import { writeAtomic } from '../system/replace-file.js';
+import { MAX_JSON_SIZE, parseJsonObject, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { matchesDigest, sha256 } from '../image/digest.js';
 
 /** What a layout lies in, as image names begin: a directory or a tar archive of one. */
 export type LayoutTransport = 'oci' | 'oci-archive';
@@ -72,7 +66,7 @@ export class BlobStore {
     const descriptor = { mediaType, digest, size: data.length };
     if (await this.has(digest)) return descriptor;
     const path = this.path(digest);
-    await writeAside(path, data);
+    await writeAtomic(path, data);
     this.#added.push(path);
     return descriptor;
   }
@@ -85,30 +79,5 @@ export class BlobStore {
   /** Removes what was added since the last {@link BlobStore.keep}. */
   async takeBack(): Promise<void> {
     for (const path of this.#added.splice(0)) await rm(path, { force: true });
-  }
-}
-
-/** Parses a JSON object out of a layout's file; `what` names it for `invalid`, which makes the error. */
-export function parseJsonObject(
-  data: Buffer,
-  what: string,
-  invalid: (why: string, cause?: unknown) => MpuError,
-): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(data.toString());
-  } catch (error) {
-    throw invalid(`${what} is no JSON`, error);
-  }
-  if (!isJsonObject(value)) throw invalid(`${what} is no JSON object`);
-  return value;
-}
-
-/** Replaces a file by one with this data, as a whole; rejects with an MpuError. */
-export async function writeAside(path: string, data: Buffer, mode = 0o644): Promise<void> {
-  try {
-    await replaceFile(path, mode, (file) => file.writeFile(data));
-  } catch (error) {
-    throw fileError(error, `cannot write ${path}`);
   }
 }

@@ -5,22 +5,22 @@
  * which is its id in docker. The new image goes to an archive of its own.
  */
 import { ExitCode, MpuError } from '../errors.js';
-import { Label } from '../image/types.js';
-import { isDigest } from '../registry/digest.js';
-import { archiveTarget, canonicalName, newName, type ArchiveReference } from '../image/reference.js';
+import { Label } from '../image/labels.js';
+import { isDigest, sha256 } from '../image/digest.js';
+import { canonicalName, type ArchiveReference } from '../image/reference.js';
+import { archiveTarget, newName, type TargetRequest } from '../image/target-names.js';
 import { ArchiveFile, isSameFile, isThere, readPlace, type Place } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
-import { parseJsonObject } from './blob-store.js';
+import {
+  parseJsonObject,
+  MediaType,
+  isDescriptor,
+  isJsonObject,
+  type Descriptor,
+  type JsonObject,
+} from '../oci/descriptor.js';
 import { MAGIC_SIZE, compressionOf } from '../oci/decompress.js';
-import { MediaType, isDescriptor, isJsonObject, sha256, type Descriptor, type JsonObject } from '../oci/descriptor.js';
-import type {
-  ExistingImage,
-  ImageStore,
-  ImageTarget,
-  LayerData,
-  StoreOptions,
-  TargetRequest,
-} from '../oci/image-store.js';
+import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
 
 /** An image as manifest.json has it. */
 interface ArchivedImage {

@@ -2,8 +2,8 @@
 /** index.json of an OCI layout, in a directory or an archive: which tag names which image. */
 import { ExitCode, MpuError } from '../errors.js';
 import { version } from '../package/version.js';
-import { layoutError, parseJsonObject, type LayoutTransport } from './blob-store.js';
-import { isDescriptor, omit, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { layoutError, type LayoutTransport } from './blob-store.js';
+import { parseJsonObject, isDescriptor, omit, type Descriptor, type JsonObject } from '../oci/descriptor.js';
 
 /** Annotation that holds a tag (image-spec, annotations.md). */
 const REF_NAME = 'org.opencontainers.image.ref.name';

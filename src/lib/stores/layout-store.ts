@@ -2,17 +2,11 @@
 /** An image in an OCI image layout directory. */
 import { stat } from 'node:fs/promises';
 import type { MpuError } from '../errors.js';
-import { layoutTarget, type LayoutReference } from '../image/reference.js';
+import type { LayoutReference } from '../image/reference.js';
+import { layoutTarget, type TargetRequest } from '../image/target-names.js';
 import { layoutError } from './blob-store.js';
 import type { Descriptor, JsonObject } from '../oci/descriptor.js';
-import type {
-  ExistingImage,
-  ImageStore,
-  ImageTarget,
-  LayerData,
-  StoreOptions,
-  TargetRequest,
-} from '../oci/image-store.js';
+import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
 import { entryOf, isMadeByMpu, tagOf } from './layout-index.js';
 import { Layout } from './layout.js';
 

@@ -4,7 +4,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, errnoName, fileError, messageOf, throwIfInterrupted } from '../errors.js';
 import { takeLock } from '../system/file-lock.js';
-import { BlobStore, layoutError, writeAside } from './blob-store.js';
+import { BlobStore, layoutError } from './blob-store.js';
+import { writeAtomic } from '../system/replace-file.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { StoreOptions } from '../oci/image-store.js';
 import { LayoutIndex, checkMarker } from './layout-index.js';
@@ -72,7 +73,7 @@ export class Layout {
       });
     }
     const { mode } = await stat(path);
-    await writeAside(path, this.index.withEntry(entry), mode & 0o777);
+    await writeAtomic(path, this.index.withEntry(entry), mode & 0o777);
     this.blobs.keep();
   }
 

@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** An image in a tar archive of an OCI layout. The new image goes to an archive of its own. */
 import type { MpuError } from '../errors.js';
-import { archiveTarget, layoutTarget, type ArchiveReference } from '../image/reference.js';
+import type { ArchiveReference } from '../image/reference.js';
+import { archiveTarget, layoutTarget, type TargetRequest } from '../image/target-names.js';
 import { ArchiveFile, isSameFile, isThere } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
-import { layoutError, parseJsonObject } from './blob-store.js';
+import { layoutError } from './blob-store.js';
 import {
+  parseJsonObject,
   isDescriptor,
   isIndex,
   isManifest,
-  matchesDigest,
-  sha256,
   type Descriptor,
   type JsonObject,
 } from '../oci/descriptor.js';
-import type {
-  ExistingImage,
-  ImageStore,
-  ImageTarget,
-  LayerData,
-  StoreOptions,
-  TargetRequest,
-} from '../oci/image-store.js';
-import { isAttestation } from '../oci/platforms.js';
+import { matchesDigest, sha256 } from '../image/digest.js';
+import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
+import { isAttestation } from '../oci/image.js';
 import { LayoutIndex, checkMarker, entryOf, isMadeByMpu, tagOf } from './layout-index.js';
 
 function blobName(digest: string): string {

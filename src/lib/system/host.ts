@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The system a module is for: the directory that is its root, and one of its kernels. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ExitCode, MpuError } from '../errors.js';
 import { resolveBelow } from './rooted-path.js';
+import { readIfPresent } from './regular-file.js';
 
 /** Which system and kernel. */
 export interface HostOptions {
@@ -17,11 +17,6 @@ export interface HostOptions {
 
 /** A kernel's release goes into paths and command lines. */
 const RELEASE = /^[0-9]+\.[0-9]+[A-Za-z0-9._+~-]*$/;
-
-/** The text of a file; undefined when it is not there or may not be read. */
-export async function readIfPresent(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(() => undefined);
-}
 
 /** A system and one of its kernels. */
 export class Host {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Reading files that somebody else may have put there: those of a container, read from the host. */
+/** Reading files that may be missing, or that another user or a container may have put there. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 /** More than any file has that is read like this. */
-const LARGEST = 8 * 1024 * 1024;
+const MAX_SIZE = 8 * 1024 * 1024;
 
 /**
  * The data of a regular file; undefined for anything else, what cannot be read, and what is too large. A named pipe or a
@@ -14,7 +15,7 @@ export function readRegularFile(path: string): Buffer | undefined {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
     const { size } = fstatSync(fd);
-    if (!fstatSync(fd).isFile() || size > LARGEST) return undefined;
+    if (!fstatSync(fd).isFile() || size > MAX_SIZE) return undefined;
     const data = Buffer.alloc(size);
     return data.subarray(0, readSync(fd, data, 0, size, 0));
   } catch {
@@ -22,4 +23,9 @@ export function readRegularFile(path: string): Buffer | undefined {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+/** The text of a file; undefined when it is not there or may not be read. */
+export async function readIfPresent(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
 }

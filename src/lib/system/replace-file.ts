@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Files that change as a whole, or not at all. */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errnoName, fileError } from '../errors.js';
 
 /**
  * Lets `fill` write a new file beside `path`, and gives it that name once it is on the disk. Rejects with the error of
- * what failed; then all is as before. The new file's name is nobody else's, who may be in a container and have the same
- * process id, and none that programs look for in a directory (.json, .service).
+ * what failed; then all is as before. The temporary name ends in random hex: a PID is not unique across containers, and
+ * programs that scan a directory for .json or .service files must not pick it up.
  */
 export async function replaceFile(
   path: string,
@@ -26,5 +28,33 @@ export async function replaceFile(
   } catch (error) {
     await rm(aside, { force: true });
     throw error;
+  }
+}
+
+/** Replaces a file by one with this data, as a whole; rejects with an MpuError. */
+export async function writeAtomic(path: string, data: Buffer, mode = 0o644): Promise<void> {
+  try {
+    await replaceFile(path, mode, (file) => file.writeFile(data));
+  } catch (error) {
+    throw fileError(error, `cannot write ${path}`);
+  }
+}
+
+/**
+ * Writes a file aside and renames it into place; its directory is made. Returns false where it had those
+ * bytes already. Rejects with an MpuError; then it is as before.
+ */
+export async function writeIfChanged(path: string, content: string | Buffer): Promise<boolean> {
+  try {
+    const before = await readFile(path).catch((error: unknown) => {
+      if (errnoName(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (before?.equals(Buffer.from(content)) === true) return false;
+    await mkdir(dirname(path), { recursive: true });
+    await replaceFile(path, 0o644, (file) => file.writeFile(content));
+    return true;
+  } catch (error) {
+    throw fileError(error, `cannot write ${path}`);
   }
 }

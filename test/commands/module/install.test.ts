@@ -27,6 +27,7 @@ if (skip === false) {
   await addHeaders(store.root, release);
   module = await readFile(String((await json(store, 'build')).path));
 }
+
 const version = String((await json(store, 'status')).version);
 /** The same by another version: a string of the same length. */
 const older = Buffer.from(
@@ -57,6 +58,7 @@ interface Installed {
   release: string;
   place: string;
 }
+
 const placesOf = (document: Document): string[] =>
   (document.installed as Installed[]).map((each) => `${each.release} ${each.place}`);
 const exists = (path: string): Promise<boolean> =>

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import t from 'tap';
 import { MpuError } from '#mpu/lib/errors.js';
-import {
-  archiveTarget,
-  canonicalName,
-  engineTarget,
-  layoutTarget,
-  parseImageReference,
-} from '#mpu/lib/image/reference.js';
+import { canonicalName, parseImageReference } from '#mpu/lib/image/reference.js';
+import { archiveTarget, layoutTarget, engineTarget } from '#mpu/lib/image/target-names.js';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 

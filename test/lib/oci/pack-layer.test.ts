@@ -4,7 +4,8 @@ import { gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { extract } from 'tar-stream';
 import { Readable } from 'node:stream';
-import { gzipStored, packLayer, type LayerEntry } from '#mpu/lib/oci/pack-layer.js';
+import { gzipStored, packLayer } from '#mpu/lib/oci/pack-layer.js';
+import type { LayerEntry } from '#mpu/lib/payload/layer-entry.js';
 
 const entries: LayerEntry[] = [
   { type: 'file', path: 'usr/lib/mpu/lib/a.so', data: Buffer.from('library') },

@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import t, { type Test } from 'tap';
-import { sha256 } from '#mpu/lib/oci/descriptor.js';
+import { sha256 } from '#mpu/lib/image/digest.js';
 import { RegistryClient, type Repository } from '#mpu/lib/registry/client.js';
 import { hasBlob, readBlob } from '#mpu/lib/registry/download.js';
 import { findManifest, putManifest, readManifest } from '#mpu/lib/registry/manifests.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Images whose manifests are not what they should be. */
 import t, { type Test } from 'tap';
-import { sha256 } from '#mpu/lib/oci/descriptor.js';
+import { sha256 } from '#mpu/lib/image/digest.js';
 import { injectImage } from '#mpu/lib/oci/inject-image.js';
 import { inspectImage } from '#mpu/lib/oci/inspect-image.js';
 import { parseRegistryReference } from '#mpu/lib/image/registry-reference.js';
