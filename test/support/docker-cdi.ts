@@ -26,15 +26,11 @@ async function fetch(place: string): Promise<void> {
   const [mirror] = debianMirrors(await readSystemSources());
   if (mirror === undefined) throw new Error('apt has no Debian mirror');
   await withScratch(CACHE, async (scratch) => {
-    const { apt, complaints } = await PrivateApt.open(join(scratch, 'apt'), [
-      { ...mirror, suites: [SUITE], components: ['main'] },
-    ]);
+    const apt = await PrivateApt.open(join(scratch, 'apt'), [{ ...mirror, suites: [SUITE], components: ['main'] }]);
     const finished = join(scratch, 'bin');
     await mkdir(finished);
-    for (const [name, programs] of Object.entries(PROGRAMS)) {
-      const [version] = await apt.versions([name]);
-      if (version === undefined) throw new Error(`${SUITE} has no ${name}; ${complaints}`);
-      await apt.unpack(version, join(scratch, 'root'));
+    await apt.unpackNewest(Object.keys(PROGRAMS), join(scratch, 'root'));
+    for (const programs of Object.values(PROGRAMS)) {
       for (const program of programs)
         await copyFile(join(scratch, 'root', program), join(finished, program.replace(/.*\//, '')));
     }

@@ -42,9 +42,9 @@ export async function fetchNvtop(cacheDirectory: string): Promise<NvtopCommand |
       await withScratch(root, async (scratch) => {
         terminalProgress(`nvtop ${NVTOP_VERSION}: downloading`);
         const source = { ...mirror, suites: ['bookworm'], components: ['main', 'contrib'] };
-        const { apt, complaints } = await PrivateApt.open(join(scratch, 'apt'), [source]);
+        const apt = await PrivateApt.open(join(scratch, 'apt'), [source]);
         const version = (await apt.versions(['nvtop'])).find((offer) => offer.version.startsWith(NVTOP_VERSION));
-        if (version === undefined) throw new Error(`bookworm offers no nvtop ${NVTOP_VERSION}; ${complaints}`);
+        if (version === undefined) throw new Error(`bookworm offers no nvtop ${NVTOP_VERSION}; ${apt.complaints}`);
         const unpacked = join(scratch, 'root');
         await apt.unpackWithDependencies(version, unpacked);
         await publish(unpacked, place);

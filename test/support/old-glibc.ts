@@ -24,14 +24,8 @@ export async function oldGlibc(): Promise<string> {
     const [mirror] = debianMirrors(await readSystemSources());
     if (mirror === undefined) throw new Error('apt has no Debian mirror');
     await withScratch(CACHE, async (scratch) => {
-      const { apt, complaints } = await PrivateApt.open(join(scratch, 'apt'), [
-        { ...mirror, suites: [SUITE], components: ['main'] },
-      ]);
-      for (const name of ['libc6', 'coreutils']) {
-        const [version] = await apt.versions([name]);
-        if (version === undefined) throw new Error(`${SUITE} has no ${name}; ${complaints}`);
-        await apt.unpack(version, join(scratch, 'root'));
-      }
+      const apt = await PrivateApt.open(join(scratch, 'apt'), [{ ...mirror, suites: [SUITE], components: ['main'] }]);
+      await apt.unpackNewest(['libc6', 'coreutils'], join(scratch, 'root'));
       await publish(join(scratch, 'root'), place);
     });
   });

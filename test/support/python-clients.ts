@@ -33,9 +33,9 @@ async function findPip(scratch: string): Promise<string[]> {
     const system = await readSystemSources();
     const [mirror] = debianMirrors(system);
     const sources = mirror === undefined ? system : [{ ...mirror, components: ['main'] }];
-    const { apt, complaints } = await PrivateApt.open(join(scratch, 'apt'), sources);
+    const apt = await PrivateApt.open(join(scratch, 'apt'), sources);
     const [wheelPackage] = await apt.versions(['python3-pip-whl']);
-    if (wheelPackage === undefined) throw new Error(`neither pip nor python3-pip-whl is to be had; ${complaints}`);
+    if (wheelPackage === undefined) throw new Error(`neither pip nor python3-pip-whl is to be had; ${apt.complaints}`);
     const unpacked = join(scratch, 'pip');
     await apt.unpack(wheelPackage, unpacked);
     const wheels = join(unpacked, 'usr', 'share', 'python-wheels');

@@ -41,26 +41,52 @@ function deb822(source: AptSource, architecture: string): string {
   return lines.join('\n') + '\n';
 }
 
+// With -c, unlike APT_CONFIG, the file is read after the system's configuration and so wins.
+function callApt(
+  directory: string,
+  program: 'apt-get' | 'apt-cache',
+  args: string[],
+  cwd = directory,
+): Promise<{ stdout: string; stderr: string }> {
+  return run(program, ['-c', join(directory, 'apt.conf'), ...args], {
+    cwd,
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 64 << 20,
+  });
+}
+
+/** Fetches the package indexes; returns what apt said about those that it could not fetch. */
+async function update(directory: string): Promise<string> {
+  try {
+    // A mirror that does not answer is a warning for apt, a suite that is not there an error.
+    return (await callApt(directory, 'apt-get', ['-q', 'update'])).stderr.trim();
+  } catch (error) {
+    return stderrOf(error);
+  }
+}
+
 /** apt with a private state directory and its own list of sources. */
 export class PrivateApt {
   private constructor(
     private readonly directory: string,
-    /** dpkg's name of this machine's architecture, e.g. `amd64`. */
-    readonly architecture: string,
+    /** What apt said about sources that it could not fetch; empty when it fetched all. */
+    readonly complaints: string,
   ) {}
 
   /**
    * Sets up the private state below `directory` (made if absent, left for the caller to remove)
-   * and fetches the package indexes of `sources`. A source that cannot be fetched is left out;
-   * what apt said about it is in `complaints`.
+   * and fetches the package indexes of `sources`. A source that cannot be fetched is left out, or
+   * keeps the index that `directory` has of it.
+   *
+   * @param architecture - dpkg's name of the packages' architecture, e.g. `amd64`; this machine's unless given
    */
-  static async open(directory: string, sources: AptSource[]): Promise<{ apt: PrivateApt; complaints: string }> {
-    const architecture = (await run('dpkg', ['--print-architecture'])).stdout.trim();
+  static async open(directory: string, sources: AptSource[], architecture?: string): Promise<PrivateApt> {
+    const packages = architecture ?? (await run('dpkg', ['--print-architecture'])).stdout.trim();
     for (const part of ['sources', 'state/lists/partial', 'cache/archives/partial']) {
       await mkdir(join(directory, part), { recursive: true });
     }
     await writeFile(join(directory, 'status'), '');
-    const stanzas = sources.map((source) => deb822(source, architecture));
+    const stanzas = sources.map((source) => deb822(source, packages));
     await writeFile(join(directory, 'sources', 'mpu.sources'), stanzas.join('\n'));
     const cleared = [
       'APT::Architectures',
@@ -71,8 +97,8 @@ export class PrivateApt {
       'Acquire::Languages',
     ];
     const settings = {
-      'APT::Architecture': architecture,
-      'APT::Architectures': architecture,
+      'APT::Architecture': packages,
+      'APT::Architectures': packages,
       // The sandbox user could not write below a home directory.
       'APT::Sandbox::User': 'root',
       'Acquire::Languages': 'none',
@@ -94,24 +120,11 @@ export class PrivateApt {
       ...Object.entries(settings).map(([name, value]) => `${name} "${value}";`),
     ];
     await writeFile(join(directory, 'apt.conf'), config.join('\n') + '\n');
-    const apt = new PrivateApt(directory, architecture);
-    let complaints = '';
-    try {
-      await apt.call('apt-get', ['-q', 'update']);
-    } catch (error) {
-      complaints = stderrOf(error);
-    }
-    return { apt, complaints };
+    return new PrivateApt(directory, await update(directory));
   }
 
-  // With -c, unlike APT_CONFIG, the file is read after the system's configuration and so wins.
   private async call(program: 'apt-get' | 'apt-cache', args: string[], cwd = this.directory): Promise<string> {
-    const { stdout } = await run(program, ['-c', join(this.directory, 'apt.conf'), ...args], {
-      cwd,
-      env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
-      maxBuffer: 64 << 20,
-    });
-    return stdout;
+    return (await callApt(this.directory, program, args, cwd)).stdout;
   }
 
   /** Names of all packages that begin with `prefix`. */
@@ -139,6 +152,18 @@ export class PrivateApt {
       await unpackAll(downloads, target);
     } catch (error) {
       throw new Error(`apt cannot download ${wanted.name} ${wanted.version}: ${stderrOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Downloads the newest version of each package and unpacks all into `target`. */
+  async unpackNewest(names: readonly string[], target: string): Promise<void> {
+    const versions = await this.versions([...names]);
+    for (const name of names) {
+      const newest = versions.find((candidate) => candidate.name === name);
+      if (newest === undefined) {
+        throw new Error(`apt finds no package ${name}${this.complaints === '' ? '' : `; it said: ${this.complaints}`}`);
+      }
+      await this.unpack(newest, target);
     }
   }
 

@@ -177,7 +177,7 @@ async function obtain<T>(
     await withScratch(root, async (scratch) => {
       progress('nvidia-smi: reading package indexes');
       const sources = clientSources(options.sources ?? (await readSystemSources()));
-      const { apt, complaints } = await PrivateApt.open(join(scratch, 'apt'), sources);
+      const apt = await PrivateApt.open(join(scratch, 'apt'), sources);
       const available = await offers(apt);
       const releases = [...available.keys()].sort(compareReleases);
       try {
@@ -186,10 +186,10 @@ async function obtain<T>(
           await fetchRelease(apt, root, scratch, release, available.get(release) ?? []);
         }
       } catch (error) {
-        if (complaints === '' || !(error instanceof MpuError)) throw error;
+        if (apt.complaints === '' || !(error instanceof MpuError)) throw error;
         // What is missing may be in an index that apt could not fetch.
         const { what, why } = error;
-        throw downloadFailed(what, `${why}; apt said: ${complaints}`, error);
+        throw downloadFailed(what, `${why}; apt said: ${apt.complaints}`, error);
       }
     });
     return select(await cached(root));

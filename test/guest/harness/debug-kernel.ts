@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from '#mpu/lib/system/download-cache.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
-import { kernelCache, openApt, unpackNewest, type Kernel } from './kernels.js';
+import { kernelCache, openApt, type Kernel } from './kernels.js';
 
 const run = promisify(execFile);
 
@@ -39,7 +39,7 @@ async function configure(tree: string): Promise<void> {
 async function build(): Promise<void> {
   const tree = join(place, 'linux');
   await rm(place, { recursive: true, force: true });
-  await unpackNewest(await openApt(SUITES, 'x86_64'), [`linux-source-${SERIES}`], place);
+  await (await openApt(SUITES, 'x86_64')).unpackNewest([`linux-source-${SERIES}`], place);
   await run('tar', ['-xJf', join(place, 'usr', 'src', `linux-source-${SERIES}.tar.xz`), '-C', place]);
   await rm(join(place, 'usr'), { recursive: true });
   await rename(join(place, `linux-source-${SERIES}`), tree);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Debian's cloud kernels, image and headers, kept in `.cache/kernels`. */
+/** Debian's kernels, image and headers, kept in `.cache/kernels`. */
 import { execFile } from 'node:child_process';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,9 @@ import { promisify } from 'node:util';
 import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
 import { debianMirrors, readSystemSources, type AptSource } from '#mpu/lib/nvidia-clients/apt-sources.js';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { messageOf } from '#mpu/lib/errors.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
+import { kernelsAmong, type Flavour, type IncompleteKernel, type KernelPackages } from './kernel-packages.js';
 
 const run = promisify(execFile);
 
@@ -33,13 +35,22 @@ interface Suites {
 
 export const TRIXIE: Suites = { main: ['trixie', 'trixie-backports'], security: ['trixie-security'] };
 
-/** Where each kernel comes from: as few suites as possible, since apt reads all of their indexes at every call. */
-const SUITES: Record<Series, Suites> = {
-  '5.10': { main: [], security: ['bullseye-security'] },
-  '6.1': { main: ['bookworm'], security: ['bookworm-security'] },
-  '6.12': TRIXIE,
-  '7.2': TRIXIE,
-  '7.3': TRIXIE,
+/**
+ * Suites with a series, the preferred first; the next are for the day when the preferred ones have left the mirror or have
+ * moved on to a newer series. Each names as few suites as possible, since apt reads all of their indexes at every call.
+ */
+const SUITES: Record<Series, readonly [Suites, ...Suites[]]> = {
+  '5.10': [
+    { main: [], security: ['bullseye-security'] },
+    { main: ['bullseye'], security: [] },
+  ],
+  '6.1': [
+    { main: ['bookworm'], security: ['bookworm-security'] },
+    { main: [], security: ['bullseye-security'] },
+  ],
+  '6.12': [TRIXIE, { main: ['bookworm-backports'], security: ['bookworm-security'] }],
+  '7.2': [TRIXIE, { main: ['forky', 'sid'], security: [] }],
+  '7.3': [TRIXIE, { main: ['forky', 'sid', 'experimental'], security: [] }],
 };
 
 /** The kernels that mpu.ko is built and run on, oldest first: one for each era of kernel interfaces. */
@@ -52,18 +63,20 @@ const root = join(packageRoot, '.cache', 'kernels');
 /** Where kernels are kept. */
 export const kernelCache = root;
 
-/** The wanted suites on the Debian mirrors that this system's apt is configured to use. */
+const suiteNames = (suites: Suites): string[] => [...suites.main, ...suites.security];
+
+/** The wanted suites on every Debian mirror that this system's apt is configured to use. */
 export function kernelSources(system: AptSource[], suites: Suites): AptSource[] {
-  const main = debianMirrors(system).find((source) => source.suites.some((suite) => !suite.includes('-')));
+  const main = debianMirrors(system).filter((source) => source.suites.some((suite) => !suite.includes('-')));
   // The security archive is another tree than the main one; its suites alone end in "-security".
-  const security = system.find((source) => source.suites.some((suite) => suite.endsWith('-security')));
-  if (main === undefined || security === undefined) {
-    throw new Error('apt is configured with no Debian mirror and security archive: kernels cannot be downloaded');
-  }
-  return [
-    { ...main, suites: suites.main, components: ['main'] },
-    { ...security, suites: suites.security, components: ['main'] },
+  const security = system.filter((source) => source.suites.some((suite) => suite.endsWith('-security')));
+  const sources = [
+    ...main.map((source) => ({ ...source, suites: suites.main, components: ['main'] })),
+    ...security.map((source) => ({ ...source, suites: suites.security, components: ['main'] })),
   ].filter((source) => source.suites.length > 0);
+  if (sources.length === 0)
+    throw new Error(`apt is configured with no Debian mirror of ${suiteNames(suites).join(', ')}`);
+  return sources;
 }
 
 /**
@@ -71,43 +84,9 @@ export function kernelSources(system: AptSource[], suites: Suites): AptSource[] 
  * call it under a lock.
  */
 export async function openApt(suites: Suites, architecture: Architecture): Promise<PrivateApt> {
-  const directory = join(root, 'apt', `${architecture}-${[...suites.main, ...suites.security].join('-')}`);
+  const directory = join(root, 'apt', `${architecture}-${suiteNames(suites).join('-')}`);
   const sources = kernelSources(await readSystemSources(), suites);
-  const { apt, complaints } = await PrivateApt.open(directory, sources);
-  const wanted = DEBIAN_ARCHITECTURE[architecture];
-  if (apt.architecture === wanted) {
-    if (complaints !== '') throw new Error(`apt cannot read the index of kernels: ${complaints}`);
-    return apt;
-  }
-  // PrivateApt speaks for this machine's architecture only; its configuration is changed to another's.
-  for (const name of ['apt.conf', join('sources', 'mpu.sources')]) {
-    const path = join(directory, name);
-    await writeFile(path, (await readFile(path, 'utf8')).replaceAll(apt.architecture, wanted));
-  }
-  await run('apt-get', ['-c', join(directory, 'apt.conf'), '-q', 'update']);
-  return apt;
-}
-
-/** Unpacks the newest version of each package. */
-export async function unpackNewest(apt: PrivateApt, names: string[], target: string): Promise<void> {
-  const versions = await apt.versions(names);
-  for (const name of names) {
-    const newest = versions.find((candidate) => candidate.name === name);
-    if (newest === undefined) throw new Error(`apt finds no package ${name}`);
-    await apt.unpack(newest, target);
-  }
-}
-
-const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
-
-/** The newest kernel of a series, by the common part of its packages' names: `6.1.0-56` or `7.3.4+deb13`. */
-export function newestAbi(packages: string[], series: string, debianArchitecture: string): string | undefined {
-  const abi = `${series.replace('.', '\\.')}\\.\\d+(?:-\\d+|\\+deb\\d+(?:\\.\\d+)?)`;
-  const pattern = new RegExp(`^linux-headers-(${abi})-cloud-${debianArchitecture}$`);
-  return packages
-    .flatMap((name) => pattern.exec(name)?.[1] ?? [])
-    .sort(byNumber)
-    .at(-1);
+  return PrivateApt.open(directory, sources, DEBIAN_ARCHITECTURE[architecture]);
 }
 
 async function isElf(path: string): Promise<boolean> {
@@ -150,7 +129,7 @@ async function fetchToolLibraries(scratch: string): Promise<string> {
     return place;
   const unpacked = join(scratch, 'libraries');
   const apt = await openApt(TRIXIE, 'x86_64');
-  await unpackNewest(apt, ['libc6', 'libelf1t64', 'zlib1g', 'libzstd1', 'libssl3t64'], unpacked);
+  await apt.unpackNewest(['libc6', 'libelf1t64', 'zlib1g', 'libzstd1', 'libssl3t64'], unpacked);
   const finished = join(scratch, 'flat');
   await mkdir(finished);
   for (const directory of ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']) {
@@ -173,24 +152,27 @@ async function relocateHeaders(tree: string, place: string): Promise<void> {
   }
 }
 
-async function fetchKernel(architecture: Architecture, series: Series, place: string, scratch: string): Promise<void> {
-  const debian = DEBIAN_ARCHITECTURE[architecture];
-  const apt = await openApt(SUITES[series], architecture);
-  // Programs of the kernel's build run here, whatever they build for.
-  const tools = architecture === 'x86_64' ? apt : await openApt(SUITES[series], 'x86_64');
-  const packages = await apt.names('linux-');
-  const abi = newestAbi(packages, series, debian);
-  if (abi === undefined) throw new Error(`apt finds no cloud kernel ${series} for ${debian}`);
-  const release = `${abi}-cloud-${debian}`;
-  const oneOf = (...names: string[]): string => names.find((name) => packages.includes(name)) ?? names.join(' or ');
+/** A kernel that was asked for. */
+interface Wanted {
+  series: Series;
+  architecture: Architecture;
+  flavour: Flavour;
+}
 
+/** Unpacks a kernel and publishes it at `place`. Programs of the kernel's build run here, so they come from `tools`. */
+async function unpackKernel(
+  packages: KernelPackages,
+  { apt, tools }: Record<'apt' | 'tools', PrivateApt>,
+  place: string,
+  scratch: string,
+): Promise<void> {
   const tree = join(scratch, 'tree');
-  await unpackNewest(apt, [`linux-headers-${release}`, `linux-headers-${abi}-common`], tree);
-  await unpackNewest(tools, [oneOf(`linux-kbuild-${abi}`, `linux-kbuild-${series}`)], tree);
   const imageTree = join(scratch, 'image');
-  await unpackNewest(apt, [oneOf(`linux-binary-${release}`, `linux-image-${release}`)], imageTree);
+  await apt.unpackNewest([packages.headers, packages.common], tree);
+  await tools.unpackNewest([packages.kbuild], tree);
+  await apt.unpackNewest([packages.image], imageTree);
   const image = (await readdir(imageTree, { recursive: true })).find((path) => /(^|\/)vmlinuz[^/]*$/.test(path));
-  if (image === undefined) throw new Error(`the packages of ${release} hold no vmlinuz`);
+  if (image === undefined) throw new Error(`${packages.image} holds no vmlinuz`);
   await rename(join(imageTree, image), join(tree, 'vmlinuz'));
 
   await rm(join(tree, 'usr', 'share'), { recursive: true, force: true });
@@ -198,21 +180,63 @@ async function fetchKernel(architecture: Architecture, series: Series, place: st
   await adaptTools(join(tree, 'usr', 'lib'), await fetchToolLibraries(scratch));
   // Scripts name the programs by path, which changes when the tree moves into place.
   await run('sh', ['-c', `grep -rlIF "$1" "$1/usr/lib" | xargs -r sed -i "s#$1#$2#g"`, 'sh', tree, place]);
-  await writeFile(join(tree, 'release'), release);
+  await writeFile(join(tree, 'release'), packages.release);
   await publish(tree, place);
+}
+
+/** How many kernels of one archive are tried. A mirror in the middle of an update may lack files of the newest. */
+const MAX_TRIED = 2;
+
+const describe = ({ release, missing }: IncompleteKernel): string => `${release} lacks ${missing.join(' and ')}`;
+
+/** Fetches a kernel from some suites. Returns undefined when it succeeds, otherwise the reason why not. */
+async function fetchFrom(suites: Suites, wanted: Wanted, place: string, scratch: string): Promise<string | undefined> {
+  const { series, architecture, flavour } = wanted;
+  const apt = await openApt(suites, architecture);
+  const tools = architecture === 'x86_64' ? apt : await openApt(suites, 'x86_64');
+  const debian = DEBIAN_ARCHITECTURE[architecture];
+  const { complete, incomplete } = kernelsAmong(await apt.names('linux-'), series, flavour, debian);
+  const reasons = incomplete.map(describe);
+  for (const [index, packages] of complete.slice(0, MAX_TRIED).entries()) {
+    try {
+      await unpackKernel(packages, { apt, tools }, place, join(scratch, `${suiteNames(suites).join('-')}-${index}`));
+      return undefined;
+    } catch (error) {
+      reasons.push(`${packages.release}: ${messageOf(error)}`);
+    }
+  }
+  if (reasons.length === 0) reasons.push('no headers of such a kernel');
+  if (apt.complaints !== '') reasons.push(`apt said: ${apt.complaints}`);
+  return `${suiteNames(suites).join(', ')}: ${reasons.join('; ')}`;
+}
+
+async function fetchKernel(wanted: Wanted, place: string, scratch: string): Promise<void> {
+  const reasons: string[] = [];
+  for (const suites of SUITES[wanted.series]) {
+    const reason = await fetchFrom(suites, wanted, place, scratch);
+    if (reason === undefined) return;
+    reasons.push(reason);
+    process.stderr.write(`kernel ${wanted.series}: not in ${reason}\n`);
+  }
+  const { series, flavour, architecture } = wanted;
+  throw new Error(`no ${flavour} kernel ${series} for ${architecture} can be fetched\n${reasons.join('\n')}`);
 }
 
 /**
  * A kernel of the series, from the cache or else downloaded (30 to 70 MB) and unpacked into it.
  * Throws when apt offers none.
  */
-export async function kernelOf(series: Series, architecture: Architecture = 'x86_64'): Promise<Kernel> {
-  const place = join(root, architecture, series);
+export async function kernelOf(
+  series: Series,
+  architecture: Architecture = 'x86_64',
+  flavour: Flavour = 'cloud',
+): Promise<Kernel> {
+  const place = join(root, architecture, flavour === 'cloud' ? series : `${series}-${flavour}`);
   const release = (): Promise<string | undefined> => readFile(join(place, 'release'), 'utf8').catch(() => undefined);
   if ((await release()) === undefined) {
     await withLock(join(root, 'lock'), async () => {
       if ((await release()) !== undefined) return;
-      await withScratch(root, (scratch) => fetchKernel(architecture, series, place, scratch));
+      await withScratch(root, (scratch) => fetchKernel({ series, architecture, flavour }, place, scratch));
     });
   }
   const found = await release();
@@ -238,7 +262,7 @@ export async function checkpatch(): Promise<string> {
   await withLock(join(root, 'lock'), async () => {
     if (await present()) return;
     await withScratch(root, async (scratch) => {
-      await unpackNewest(await openApt(SUITES['6.1'], 'x86_64'), ['linux-source-6.1'], scratch);
+      await (await openApt(SUITES['6.1'][0], 'x86_64')).unpackNewest(['linux-source-6.1'], scratch);
       const finished = join(scratch, 'checkpatch');
       await mkdir(finished);
       const names = ['checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch'];
