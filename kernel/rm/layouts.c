@@ -77,6 +77,11 @@ static const struct mpu_rm_layout layouts[] = {
 	 .kind = MPU_RM_KIND_RECORD,
 	 .pid = 4,
 	 .pids = 1},
+	{.cmd = MPU_RM_ACCT_GET_PROC_INFO_V2,
+	 .size = 64,
+	 .kind = MPU_RM_KIND_RECORD,
+	 .pid = 4,
+	 .pids = 1},
 	{.cmd = MPU_RM_ACCT_GET_PIDS,
 	 .size = 16012,
 	 .kind = MPU_RM_KIND_LIST,
@@ -137,6 +142,7 @@ int mpu_rm_is_known(mpu_u32 cmd)
 	case MPU_RM_UTIL_SAMPLES_OLD:
 	case MPU_RM_UTIL_SAMPLES_V1:
 	case MPU_RM_ACCT_GET_PROC_INFO:
+	case MPU_RM_ACCT_GET_PROC_INFO_V2:
 	case MPU_RM_ACCT_GET_PIDS:
 	case MPU_RM_NVENC_SESSIONS:
 	case MPU_RM_NVENC_SESSIONS_V2:
@@ -154,7 +160,8 @@ int mpu_rm_status_matters(mpu_u32 cmd, mpu_u32 status)
 {
 	/* A container's PID asked of a driver that expects a host PID has no accounting record. */
 	return status == MPU_NV_OK ||
-	       (cmd == MPU_RM_ACCT_GET_PROC_INFO && status == MPU_NV_ERR_OBJECT_NOT_FOUND);
+	       (status == MPU_NV_ERR_OBJECT_NOT_FOUND &&
+		(cmd == MPU_RM_ACCT_GET_PROC_INFO || cmd == MPU_RM_ACCT_GET_PROC_INFO_V2));
 }
 
 const struct mpu_rm_layout *mpu_rm_find(mpu_u32 cmd, mpu_u32 size, const void *params)

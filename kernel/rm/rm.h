@@ -75,6 +75,7 @@ struct mpu_rm_xfer {
 	0x2080a083u /* the same structure under the number of the open releases */
 #define MPU_RM_ACCT_GET_PROC_INFO    0x00000b03u
 #define MPU_RM_ACCT_GET_PIDS	     0x00000b04u
+#define MPU_RM_ACCT_GET_PROC_INFO_V2 0x00000b06u /* from 610 on */
 #define MPU_RM_NVENC_SESSIONS	     0x2080016eu
 #define MPU_RM_NVENC_SESSIONS_V2     0x208001afu
 #define MPU_RM_NVENC_SESSIONS_V2_525 0x208001a9u

@@ -29,9 +29,14 @@ export class Container {
     this.#inside = inside;
   }
 
-  /** Starts a driver, one that gives host PIDs unless told otherwise, one process outside and two inside. */
-  static async start(regime = 'R0'): Promise<Container> {
-    const session = await Session.start(['--regime', regime, '--accounting', 'on']);
+  /**
+   * Starts a driver, one process outside and two inside. By default the driver gives host PIDs.
+   *
+   * @param layouts - release whose controls the driver has, where it is not one of the regime
+   */
+  static async start(regime = 'R0', layouts?: string): Promise<Container> {
+    const structures = layouts === undefined ? [] : ['--layouts', layouts];
+    const session = await Session.start(['--regime', regime, '--accounting', 'on', ...structures]);
     await session.run('exec 7</proc/self/ns/pid');
     const namespace = await session.namespace();
     const outside = await session.gpuProcess('--memory 100');

@@ -5,7 +5,7 @@
  *
  *   rewriting list|wrapped|leaks|descriptors|memory|pointers|storm
  *   rewriting refuse SYSTEM-CALL-NUMBER
- *   rewriting record PID
+ *   rewriting record|record-v2 PID
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -27,6 +27,7 @@
 #define GET_PIDS      0x2080018du
 #define PID_INFO      0x2080018eu
 #define RECORD	      0x00000b03u
+#define RECORD_V2     0x00000b06u
 #define GPU_ID	      0x100u
 #define NVENC	      0x2080016eu
 #define GET_PIDS_SIZE 3812u
@@ -158,11 +159,10 @@ static void ask(const char *what, uint32_t object, uint32_t cmd, void *params, u
 }
 
 /* The accounting record of one process: {"status":N,"pid":PID}. */
-static void record(uint32_t pid)
+static void record(uint32_t pid, uint32_t cmd, uint32_t size)
 {
-	uint32_t params[12] = {GPU_ID, pid};
-	uint32_t status =
-		rm_control(client.fd, client.root, client.root, RECORD, params, sizeof(params));
+	uint32_t params[16] = {GPU_ID, pid};
+	uint32_t status = rm_control(client.fd, client.root, client.root, cmd, params, size);
 
 	printf("{\"status\":%u,\"pid\":%u}\n", status, params[1]);
 }
@@ -283,7 +283,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "refuse") && argc == 3)
 		refuse((uint32_t)strtoul(argv[2], NULL, 0));
 	else if (!strcmp(what, "record") && argc == 3)
-		record((uint32_t)strtoul(argv[2], NULL, 0));
+		record((uint32_t)strtoul(argv[2], NULL, 0), RECORD, 48);
+	else if (!strcmp(what, "record-v2") && argc == 3)
+		record((uint32_t)strtoul(argv[2], NULL, 0), RECORD_V2, 64);
 	else
 		return 2;
 	return 0;

@@ -131,7 +131,7 @@ exec strace -qq -o "|grep -c ${state} >&2" -e trace=openat ${built('rewriting')}
 
   await t.test('switched on while an answer is put right', async (t) => {
     // From 570 on the driver may answer with another number than the record was asked for by.
-    const overwriting = await Container.start('R3b');
+    const overwriting = await Container.start('R3b', '610.57.04');
     t.teardown(() => overwriting.stop());
     const state = '/sys/module/mpu/parameters/intercepting';
     const script = join(container.session.directory, 'with-change');
@@ -147,10 +147,13 @@ exec strace -qq -o /dev/null -P ${state} -e trace=read -e inject=read:poke_exit=
     );
     const { documents: lists } = await container.run(`unshare --mount sh ${script} list`);
     isUntouched(t, lists.find(isList), 'a list is asked for again');
-    const { documents: records } = await overwriting.run(`unshare --mount sh ${script} record ${overwriting.outside}`);
-    t.same(records, [{ status: 0, pid: overwriting.outside }], 'a record, by the number that was asked for');
-    const { documents } = await overwriting.rewriting(`record ${overwriting.outside}`);
-    t.same(documents, [{ status: 0x57, pid: 0 }], 'which is nobody to the container otherwise');
+    for (const record of ['record', 'record-v2']) {
+      const asked = `${record} ${overwriting.outside}`;
+      const { documents: records } = await overwriting.run(`unshare --mount sh ${script} ${asked}`);
+      t.same(records, [{ status: 0, pid: overwriting.outside }], `a ${record}, by the number that was asked for`);
+      const { documents } = await overwriting.rewriting(asked);
+      t.same(documents, [{ status: 0x57, pid: 0 }], 'which is nobody to the container otherwise');
+    }
   });
 
   await t.test('params that cannot be touched', async (t) => {

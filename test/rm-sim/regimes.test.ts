@@ -23,6 +23,9 @@ import {
   Session,
 } from './session.js';
 
+/** A release with all controls there are. */
+const NEWEST = '620.70.06';
+
 const byNumber = (a: number, b: number) => a - b;
 
 /** Two processes on the host, two in a child namespace, one nested below that, one in a sibling. */
@@ -120,11 +123,25 @@ async function checkAccounting(
   );
   t.match(await s.probe(`accounting-info ${own.global}`, ns), { status: 0, pid: own.global, memory: 100 });
   t.match(await s.probe('accounting-info 999999', ns), { status: 0x57 }, 'no record');
+
+  const record = await s.probe(`accounting-info ${asked}`, ns);
+  const second = await s.probe(`accounting-info ${asked} 1`, ns);
+  if (s.options.includes(NEWEST)) {
+    t.same(second, { ...record, count: 100, sum: 1500 }, 'the same in version 2, with the sums');
+    t.match(await s.probe('accounting-info 999999 1', ns), { status: 0x57 }, 'and no record');
+  } else {
+    t.equal(second.status, 0x56, 'no version 2 before 610');
+  }
 }
 
-for (const regime of regimes) {
-  await t.test(`regime ${regime}`, { skip: cannotUnshare }, async (t) => {
-    const session = await Session.start(['--regime', regime]);
+const releases: [Regime, string[]][] = [
+  ...regimes.map((regime): [Regime, string[]] => [regime, []]),
+  ['R4', ['--layouts', NEWEST]],
+];
+
+for (const [regime, options] of releases) {
+  await t.test(['regime', regime, ...options].join(' '), { skip: cannotUnshare }, async (t) => {
+    const session = await Session.start(['--regime', regime, ...options]);
     const child = await session.namespace();
     const nested = await session.namespace(child);
     const sibling = await session.namespace();

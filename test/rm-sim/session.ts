@@ -24,6 +24,7 @@ export const cannotUnshare: string | false =
 export interface Answer {
   status: number;
   count: number;
+  sum: number;
   pids: number[];
   unused: number;
   pid: number;
@@ -114,7 +115,10 @@ export class Session {
   #files = 0;
   readonly #inits: number[] = [];
 
-  private constructor(options: string[], wrapper: string[]) {
+  private constructor(
+    readonly options: readonly string[],
+    wrapper: string[],
+  ) {
     this.directory = mkdtempSync(join(tmpdir(), 'rm-sim-test-'));
     const command = [...wrapper, program('rm-sim'), ...options, '--', 'sh'];
     this.#shell = spawn(command[0] ?? '', command.slice(1), { cwd: this.directory });

@@ -109,7 +109,7 @@ static const struct {
 } regimes[] = {{"R0", "frontend", "550.163.01"},  {"R1", "frontend", "550.163.01"},
 	       {"R2", "unlocked", "550.163.01"},  {"R3a", "unlocked", "550.163.01"},
 	       {"R3b", "unlocked", "550.163.01"}, {"R4", "unlocked", "550.163.01"},
-	       {"R3a", "unlocked", "570.124.06"}, {"R4", "unlocked", "580.95.05"}};
+	       {"R3a", "unlocked", "570.124.06"}, {"R4", "unlocked", "610.57.04"}};
 
 static void case_regimes(void)
 {

@@ -48,6 +48,7 @@ static void fill(const struct request *request, unsigned char *params)
 		fact_store(params, 80, 42);
 		break;
 	case MPU_RM_ACCT_GET_PROC_INFO:
+	case MPU_RM_ACCT_GET_PROC_INFO_V2:
 		fact_store(params, 4, 41);
 		break;
 	case MPU_RM_NVFBC_SESSIONS:
@@ -89,7 +90,7 @@ static void drive(const struct request *request, enum regime regime, enum knowle
 	status = world_call(&world, request->cmd, params.memory, request->size);
 	is_right = status == right_status && !memcmp(params.memory, right, request->size);
 	is_own = status == own_status && !memcmp(params.memory, own, request->size);
-	if (request->cmd == MPU_RM_ACCT_GET_PROC_INFO && !translator)
+	if (mpu_rm_status_matters(request->cmd, MPU_NV_ERR_OBJECT_NOT_FOUND) && !translator)
 		/* no record, rather than one that is not known to be the caller's to see */
 		is_own |= status == MPU_NV_ERR_OBJECT_NOT_FOUND && !fact_load64(params.memory, 24);
 	ok((is_right || is_own) && guard_intact(&params),
@@ -109,6 +110,7 @@ void failure_suite(void)
 		{MPU_RM_GPU_GET_PIDS, 3812, "list"},
 		{MPU_RM_GPU_GET_PID_INFO, 14408, "memory"},
 		{MPU_RM_ACCT_GET_PROC_INFO, 48, "record"},
+		{MPU_RM_ACCT_GET_PROC_INFO_V2, 64, "record, version 2"},
 		{MPU_RM_ACCT_GET_PIDS, 16012, "records"},
 		{MPU_RM_NVFBC_SESSIONS, 13316, "sessions"},
 		{MPU_RM_UTIL_SAMPLES_V2, 34000, "samples"},

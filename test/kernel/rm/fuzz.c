@@ -125,6 +125,15 @@ static void count(void *context, enum mpu_rm_event event)
 		fail("an event that there is not");
 }
 
+static mpu_u32 rows(void)
+{
+	mpu_u32 count = 0;
+
+	while (mpu_rm_row(count))
+		count++;
+	return count;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct guard work;
@@ -132,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size, &behind, 1};
 	struct mpu_rm_ops ops = {translate, control, release, array, accessible, count, 0, NULL};
 	mpu_u32 choice = take(&input), cmd, length, status;
-	const struct mpu_rm_layout *row = mpu_rm_row(choice % 24);
+	const struct mpu_rm_layout *row = mpu_rm_row(choice % (rows() + 2)); /* or none */
 
 	cmd = row ? row->cmd : take(&input);
 	/* mostly the size that has a row: anything else ends early */

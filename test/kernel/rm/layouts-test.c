@@ -150,4 +150,6 @@ void layouts_suite(void)
 	ok(mpu_rm_status_matters(MPU_RM_ACCT_GET_PROC_INFO, 0x57),
 	   "an accounting record not found does");
 	ok(!mpu_rm_status_matters(MPU_RM_ACCT_GET_PROC_INFO, 0x56), "an unsupported one does not");
+	ok(mpu_rm_status_matters(MPU_RM_ACCT_GET_PROC_INFO_V2, 0x57), "the same of version 2");
+	ok(!mpu_rm_status_matters(MPU_RM_ACCT_GET_PROC_INFO_V2, 0x56), "where it exists");
 }

@@ -134,15 +134,15 @@ static mpu_u32 get_accounting_pids(const struct world *world, void *params)
 	return MPU_NV_OK;
 }
 
-void model_record(void *params, mpu_u32 host)
+void model_record(void *params, mpu_u32 size, mpu_u32 host)
 {
 	mpu_u32 offset;
 
-	for (offset = 12; offset < 48; offset += 4)
+	for (offset = 12; offset < size; offset += 4)
 		store(params, offset, host * 1000 + offset);
 }
 
-static mpu_u32 get_accounting_info(const struct world *world, void *params)
+static mpu_u32 get_accounting_info(const struct world *world, void *params, mpu_u32 size)
 {
 	mpu_u32 number = load(params, 4);
 	unsigned int i;
@@ -159,7 +159,7 @@ static mpu_u32 get_accounting_info(const struct world *world, void *params)
 		if (world->records[i] != number)
 			continue;
 		store(params, 4, number);
-		model_record(params, number);
+		model_record(params, size, number);
 		if (world->records_run) {
 			store(params, 40, 0);
 			store(params, 44, 0);
@@ -187,7 +187,10 @@ static mpu_u32 answer(struct world *world, mpu_u32 cmd, void *params, mpu_u32 si
 		return size == 16012 ? get_accounting_pids(world, params)
 				     : NV_ERR_INVALID_PARAM_STRUCT;
 	case MPU_RM_ACCT_GET_PROC_INFO:
-		return size == 48 ? get_accounting_info(world, params)
+		return size == 48 ? get_accounting_info(world, params, size)
+				  : NV_ERR_INVALID_PARAM_STRUCT;
+	case MPU_RM_ACCT_GET_PROC_INFO_V2:
+		return size == 64 ? get_accounting_info(world, params, size)
 				  : NV_ERR_INVALID_PARAM_STRUCT;
 	case MPU_RM_GET_RCERR_RPT:
 		if (size != 2436)

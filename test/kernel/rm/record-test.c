@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* GET_PROC_ACCOUNTING_INFO: the record of the PID that was asked for, or none. */
+/* GET_PROC_ACCOUNTING_INFO, both versions: the record of the PID that was asked for, or none. */
 #include <string.h>
 
 #include "guard.h"
@@ -8,10 +8,12 @@
 #include "tap.h"
 #include "world.h"
 
-#define CMD  MPU_RM_ACCT_GET_PROC_INFO
-#define SIZE 48
+#define MAX_SIZE 64
 
 static struct world world;
+
+/* The version of the control under test. */
+static mpu_u32 record_cmd, record_size;
 
 static void populate(enum regime regime, enum knowledge knowledge)
 {
@@ -30,22 +32,22 @@ static void populate(enum regime regime, enum knowledge knowledge)
 
 static mpu_u32 ask(mpu_u32 pid, unsigned char *params)
 {
-	memset(params, 0x77, SIZE);
+	memset(params, 0x77, record_size);
 	fact_store(params, 4, pid);
-	return world_call(&world, CMD, params, SIZE);
+	return world_call(&world, record_cmd, params, record_size);
 }
 
 static void found(mpu_u32 pid, mpu_u32 host, const char *what)
 {
-	struct guard params = guard_new(SIZE);
-	unsigned char wanted[SIZE];
+	struct guard params = guard_new(record_size);
+	unsigned char wanted[MAX_SIZE];
 
-	memset(wanted, 0x77, SIZE);
+	memset(wanted, 0x77, record_size);
 	fact_store(wanted, 4, pid);
-	model_record(wanted, host);
-	is(ask(pid, params.memory), 0, "record, %s, %s: of %s", regime_names[world.regime],
-	   knowledge_names[world.knowledge], what);
-	ok(!memcmp(params.memory, wanted, SIZE) && guard_intact(&params),
+	model_record(wanted, record_size, host);
+	is(ask(pid, params.memory), 0, "record of %u bytes, %s, %s: of %s", record_size,
+	   regime_names[world.regime], knowledge_names[world.knowledge], what);
+	ok(!memcmp(params.memory, wanted, record_size) && guard_intact(&params),
 	   "... is its own, with the PID as asked for");
 	guard_free(&params);
 }
@@ -54,15 +56,16 @@ static void found(mpu_u32 pid, mpu_u32 host, const char *what)
  */
 static void refused(mpu_u32 pid, const char *what)
 {
-	struct guard params = guard_new(SIZE);
+	struct guard params = guard_new(record_size);
 	mpu_u32 i;
 	int empty = 1, untouched = 1;
 	int may_overwrite = world.knowledge == RELEASE_KNOWN ? world.regime >= R3A
 							     : world.knowledge != RELEASE_TOO_OLD;
 
-	is(ask(pid, params.memory), MPU_NV_ERR_OBJECT_NOT_FOUND, "record, %s, %s: of %s",
-	   regime_names[world.regime], knowledge_names[world.knowledge], what);
-	for (i = 12; i < SIZE; i++) {
+	is(ask(pid, params.memory), MPU_NV_ERR_OBJECT_NOT_FOUND,
+	   "record of %u bytes, %s, %s: of %s", record_size, regime_names[world.regime],
+	   knowledge_names[world.knowledge], what);
+	for (i = 12; i < record_size; i++) {
 		empty &= params.memory[i] == 0;
 		untouched &= params.memory[i] == 0x77;
 	}
@@ -77,12 +80,12 @@ static void refused(mpu_u32 pid, const char *what)
 /* A host PID of a process inside: its record may be given, a stranger's never. */
 static void by_host_number(void)
 {
-	unsigned char params[SIZE], record[SIZE];
+	unsigned char params[MAX_SIZE], record[MAX_SIZE];
 
-	model_record(record, 1041);
+	model_record(record, record_size, 1041);
 	ok(ask(1041, params) == MPU_NV_ERR_OBJECT_NOT_FOUND ||
-		   !memcmp(params + 12, record + 12, SIZE - 12),
-	   "record, %s, %s: of a host PID is none or that process's own",
+		   !memcmp(params + 12, record + 12, record_size - 12),
+	   "record of %u bytes, %s, %s: of a host PID is none or that process's own", record_size,
 	   regime_names[world.regime], knowledge_names[world.knowledge]);
 }
 
@@ -103,15 +106,15 @@ static const char *const end_names[ENDS] = {"before it is looked up", "after it 
 static void ended(enum end end, int other)
 {
 	struct mpu_rm_ops ops = world_ops(&world);
-	unsigned char params[SIZE];
+	unsigned char params[MAX_SIZE];
 	static struct mpu_rm_work work;
 	mpu_u32 i, status, left = 0;
 
-	memset(params, 0x77, SIZE);
+	memset(params, 0x77, record_size);
 	fact_store(params, 4, 41);
-	status = model_control(&world, CMD, params, SIZE);
-	is(status, 0, "record, %s, %s: of a process that ends %s%s", regime_names[world.regime],
-	   knowledge_names[world.knowledge], end_names[end],
+	status = model_control(&world, record_cmd, params, record_size);
+	is(status, 0, "record of %u bytes, %s, %s: of a process that ends %s%s", record_size,
+	   regime_names[world.regime], knowledge_names[world.knowledge], end_names[end],
 	   other ? ", its host PID a PID here" : "");
 	if (end != END_WITHOUT_DEVICE) {
 		fact_store(params, 40, 0);
@@ -126,36 +129,39 @@ static void ended(enum end end, int other)
 	world.records_run = end == END_BUT_CLIENT;
 	if (other)
 		world_process(&world, 1900, 1041, 1);
-	status = mpu_rm_control(&ops, &work, CMD, params, SIZE, status);
+	status = mpu_rm_control(&ops, &work, record_cmd, params, record_size, status);
 	/* Found again by its number, while that is still its own: what was asked for. */
 	if (status == MPU_NV_OK) {
 		is(fact_load(params, 4), 41, "... is its own");
 		return;
 	}
 	is(status, MPU_NV_ERR_OBJECT_NOT_FOUND, "... is none");
-	for (i = 12; i < SIZE; i++)
+	for (i = 12; i < record_size; i++)
 		left |= params[i];
 	ok(!left && fact_load(params, 4) != 1041, "... and leaves no host PID behind");
 }
 
 static void untouched(const char *what)
 {
-	unsigned char params[SIZE], wanted[SIZE];
+	unsigned char params[MAX_SIZE], wanted[MAX_SIZE];
 	mpu_u32 status;
 
-	memset(wanted, 0x77, SIZE);
+	memset(wanted, 0x77, record_size);
 	fact_store(wanted, 4, 41);
-	status = model_control(&world, CMD, wanted, SIZE);
-	is(ask(41, params), status, "record, %s: status with %s", regime_names[world.regime], what);
-	ok(!memcmp(params, wanted, SIZE), "... and params as the driver left them");
+	status = model_control(&world, record_cmd, wanted, record_size);
+	is(ask(41, params), status, "record of %u bytes, %s: status with %s", record_size,
+	   regime_names[world.regime], what);
+	ok(!memcmp(params, wanted, record_size), "... and params as the driver left them");
 }
 
-void record_suite(void)
+static void drive_version(mpu_u32 cmd, mpu_u32 size)
 {
 	enum regime regime;
 	enum knowledge knowledge;
 	int i;
 
+	record_cmd = cmd;
+	record_size = size;
 	for (regime = R0; regime < REGIMES; regime++) {
 		for (knowledge = RELEASE_KNOWN; knowledge < KNOWLEDGES; knowledge++) {
 			populate(regime, knowledge);
@@ -189,4 +195,10 @@ void record_suite(void)
 			is(world.translations, 0, "... without a translation");
 		}
 	}
+}
+
+void record_suite(void)
+{
+	drive_version(MPU_RM_ACCT_GET_PROC_INFO, 48);
+	drive_version(MPU_RM_ACCT_GET_PROC_INFO_V2, 64);
 }

@@ -97,7 +97,7 @@ mpu_u32 world_call(struct world *world, mpu_u32 cmd, void *params, mpu_u32 size)
 /* The driver's answer alone (model.c). Params are written only where it returns NV_OK. */
 mpu_u32 model_control(struct world *world, mpu_u32 cmd, void *params, mpu_u32 size);
 
-/* Bytes 12 to 47 of the accounting record of a host PID, as the driver writes them. */
-void model_record(void *params, mpu_u32 host);
+/* What follows the PIDs in the accounting record of a host PID, as the driver writes it. */
+void model_record(void *params, mpu_u32 size, mpu_u32 host);
 
 #endif

@@ -170,17 +170,22 @@ void probe_accounting(const struct probe *probe)
 	printf("}\n");
 }
 
-/* accounting-info PID: memory in MiB, times in us */
+/* accounting-info PID [V2]: memory in MiB */
 void probe_accounting_info(const struct probe *probe)
 {
+	bool v2 = argument(probe, 1, 0) != 0;
 	uint32_t status;
 
 	put_u32(params, 0, gpu_id(probe));
 	put_u32(params, 4, argument(probe, 0, 0));
-	status = client_control(probe, 0xb03, params, 48);
-	printf("{\"status\":%u,\"pid\":%u,\"util\":%u,\"memory\":%u,\"running\":%s}\n", status,
-	       at(4), at(12), (uint32_t)(get_u64(params, 24) >> 20),
+	status = client_control(probe, v2 ? 0xb06 : 0xb03, params, v2 ? 64 : 48);
+	printf("{\"status\":%u,\"pid\":%u,\"util\":%u,\"memory\":%u,\"running\":%s", status, at(4),
+	       at(12), (uint32_t)(get_u64(params, 24) >> 20),
 	       get_u64(params, 40) ? "false" : "true");
+	if (v2)
+		printf(",\"count\":%u,\"sum\":%llu", at(20),
+		       (unsigned long long)get_u64(params, 48));
+	printf("}\n");
 }
 
 /* nvenc [ENTRIES [NO_TABLE]] */

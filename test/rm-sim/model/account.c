@@ -3,6 +3,8 @@
  * 128 dead ones. */
 #include "world.h"
 
+#define ACCOUNTING_SAMPLES 100
+
 static struct account *find(struct rmsim_world *world, uint32_t gpu, uint32_t proc_id, bool dead)
 {
 	uint32_t i;
@@ -206,15 +208,14 @@ static uint32_t lookup_pid(struct call *call, uint32_t pid)
 	return pid;
 }
 
-uint32_t control_accounting_info(struct call *call)
+/* The record of the PID at 4, which becomes a global one as the driver looks it up; NULL when there
+ * is none. */
+static const struct account *asked_record(struct call *call, const struct gpu *gpu)
 {
 	struct rmsim_world *world = call->world;
-	const struct gpu *gpu = gpu_by_id(world, get_u32(call->params, 0));
 	const struct account *account;
 	uint32_t pid = get_u32(call->params, 4);
 
-	if (!gpu)
-		return NV_ERR_INVALID_ARGUMENT;
 	if (world->rules->accounting_lookup && get_u32(call->params, 8) == 0) {
 		pid = lookup_pid(call, pid);
 		put_u32(call->params, 4, pid);
@@ -222,13 +223,37 @@ uint32_t control_accounting_info(struct call *call)
 	account = find(world, gpu->index, pid, true);
 	if (!account)
 		account = find(world, gpu->index, pid, false);
-	if (!account || !account->on_gpu)
+	return account && account->on_gpu ? account : NULL;
+}
+
+uint32_t control_accounting_info(struct call *call)
+{
+	const struct gpu *gpu = gpu_by_id(call->world, get_u32(call->params, 0));
+	const struct account *account;
+
+	if (!gpu)
+		return NV_ERR_INVALID_ARGUMENT;
+	account = asked_record(call, gpu);
+	if (!account)
 		return NV_ERR_OBJECT_NOT_FOUND;
 	put_u32(call->params, 12, account->util);
 	put_u32(call->params, 16, account->memory_util);
 	put_u64(call->params, 24, account->max_memory);
 	put_u64(call->params, 32, account->start);
 	put_u64(call->params, 40, account->end);
+	return NV_OK;
+}
+
+/* The same with the sums that the averages were made of, and their number at 20. */
+uint32_t control_accounting_info_v2(struct call *call)
+{
+	uint32_t status = control_accounting_info(call);
+
+	if (status != NV_OK)
+		return status;
+	put_u32(call->params, 20, ACCOUNTING_SAMPLES);
+	put_u64(call->params, 48, (uint64_t)get_u32(call->params, 12) * ACCOUNTING_SAMPLES);
+	put_u64(call->params, 56, (uint64_t)get_u32(call->params, 16) * ACCOUNTING_SAMPLES);
 	return NV_OK;
 }
 

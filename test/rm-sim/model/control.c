@@ -26,6 +26,7 @@ static const struct method {
 	{0x00000b03, 48, control_accounting_info},
 	{0x00000b04, 16012, control_accounting_pids},
 	{0x00000b05, 8, control_accounting_clear},
+	{0x00000b06, 64, control_accounting_info_v2},
 	{RMSIM_CMD_SET_USAGE, sizeof(struct rmsim_usage), control_set_usage},
 	{0x00800201, 16, control_class_list},
 	{0x00800202, 3812, control_get_pids},
@@ -64,6 +65,8 @@ static bool exists(const struct layout *layout, uint32_t cmd)
 	case 0x208001a9:
 	case 0x208001af:
 		return cmd == layout->nvenc_v2_cmd;
+	case 0x00000b06:
+		return release_at_least(layout, 610, 0, 0);
 	}
 	return true;
 }

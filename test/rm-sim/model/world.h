@@ -200,6 +200,7 @@ uint32_t control_samples_v2(struct call *call);
 uint32_t control_accounting_set_state(struct call *call);
 uint32_t control_accounting_state(struct call *call);
 uint32_t control_accounting_info(struct call *call);
+uint32_t control_accounting_info_v2(struct call *call);
 uint32_t control_accounting_pids(struct call *call);
 uint32_t control_accounting_clear(struct call *call);
 uint32_t control_nvenc_sessions(struct call *call);

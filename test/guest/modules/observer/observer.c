@@ -18,6 +18,7 @@ enum {
 	PID_INFO = 0x2080018e,
 	SAMPLES_V2 = 0x20802096,
 	RECORD = 0xb03,
+	RECORD_V2 = 0xb06, /* from 610 on */
 	NVENC_SESSIONS = 0x2080016e,
 	GPU_ID = 0x100,
 	MIB = 1 << 20,
@@ -39,6 +40,7 @@ enum {
 enum { ENGINE_SIZE = 116, ENGINE_SIZE_570 = 128, KERNEL_ADDRESS = 120 };
 
 static uint32_t engine_size;
+static uint32_t has_record_v2;
 
 struct control {
 	uint32_t client, object, cmd, flags;
@@ -207,20 +209,27 @@ static void check_samples(void)
 		fail("no sample of the busy process");
 }
 
-static void check_record(void)
+static void check_record(uint32_t cmd, uint32_t size)
 {
 	uint32_t status;
 
 	clear();
 	params[0] = GPU_ID;
 	params[1] = worker;
-	status = ask(root, RECORD, 48);
+	status = ask(root, cmd, size);
 	if (either && (status == 0x57 || params[1] != worker))
 		return;
 	if (status != 0)
 		fail("record refused");
 	if (params[0] != GPU_ID || params[1] != worker || params[3] != 30)
 		fail("record");
+}
+
+static void check_records(void)
+{
+	check_record(RECORD, 48);
+	if (has_record_v2)
+		check_record(RECORD_V2, 64);
 }
 
 static void check_sessions(void)
@@ -286,7 +295,7 @@ static void check_refusals(void)
 		fail("what was refused has been written to");
 }
 
-static void (*const checks[])(void) = {check_list, check_info, check_samples, check_record,
+static void (*const checks[])(void) = {check_list, check_info, check_samples, check_records,
 				       check_sessions};
 
 static void check_all(void)
@@ -308,6 +317,7 @@ static int observe(int count, char **arguments)
 	threaded = os_number(arguments[3]);
 	stranger = os_number(arguments[4]);
 	engine_size = os_number(arguments[5]) < 570 ? ENGINE_SIZE : ENGINE_SIZE_570;
+	has_record_v2 = os_number(arguments[5]) >= 610;
 	self = os_self();
 	fd = os_open("/dev/nvidiactl");
 	if (fd < 0)
