@@ -43,6 +43,51 @@ static bool untouched(uint8_t byte, size_t size)
 	return true;
 }
 
+/* The object of a class that the probe has, or gets for the purpose; 0 when there is none. */
+static uint32_t object_of(const struct rm_client *client, uint32_t cls)
+{
+	uint32_t handle;
+
+	switch (cls) {
+	case 0:
+		return client->root;
+	case NV01_DEVICE_0:
+		return client->device;
+	case NV20_SUBDEVICE_0:
+		return client->subdevice;
+	default:
+		return rm_alloc(client->fd, client->root, client->subdevice, cls, NULL, &handle) ==
+				       NV_OK
+			       ? handle
+			       : 0;
+	}
+}
+
+/* control CMD SIZE: the status alone */
+void probe_control(const struct probe *probe)
+{
+	const struct rm_client *client = &probe->client;
+	uint32_t cmd = argument(probe, 0, 0);
+	uint32_t size = argument(probe, 1, 0);
+
+	memset(params, 0, sizeof(params));
+	printf("{\"status\":%u}\n",
+	       rm_control(client->fd, client->root, object_of(client, cmd >> 16), cmd,
+			  size ? params : NULL, size));
+}
+
+/* class CLASS PARENT-CLASS: the status of allocating one */
+void probe_class(const struct probe *probe)
+{
+	const struct rm_client *client = &probe->client;
+	uint32_t parent = object_of(client, argument(probe, 1, 0));
+	uint32_t handle;
+
+	memset(params, 0, sizeof(params));
+	printf("{\"status\":%u}\n",
+	       rm_alloc(client->fd, client->root, parent, argument(probe, 0, 0), params, &handle));
+}
+
 /* Statuses and errors of bad requests, by name. */
 void probe_codes(const struct probe *probe)
 {

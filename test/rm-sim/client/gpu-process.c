@@ -21,14 +21,17 @@ struct plan {
 	bool thread;
 	bool thread_exits;
 	bool then_exit;
+	uint32_t gpu_instance, compute_instance;
 	struct rmsim_usage usage;
 };
 
-static const char usage_text[] = "usage: gpu-process [--gpu N] [--class compute|graphics|mps] "
-				 "[--memory MIB] [--util SM[,FB[,ENC[,DEC]]]]\n"
-				 "                   [--clients N] [--thread] [--thread-exits] "
-				 "[--encoder N] [--fbc N] [--kernel-client MIB]\n"
-				 "                   [--no-accounting] [--then-exit]\n";
+static const char usage_text[] =
+	"usage: gpu-process [--gpu N] [--class compute|graphics|mps|mps+compute] "
+	"[--memory MIB] [--util SM[,FB[,ENC[,DEC]]]]\n"
+	"                   [--clients N] [--thread] [--thread-exits] "
+	"[--encoder N] [--fbc N] [--kernel-client MIB]\n"
+	"                   [--instance GPU_INSTANCE[:COMPUTE_INSTANCE]] "
+	"[--no-accounting] [--then-exit]\n";
 
 static _Noreturn void fail(const char *what, uint32_t status)
 {
@@ -84,13 +87,14 @@ static void parse(int argc, char **argv, struct plan *plan)
 		{"encoder", required_argument, NULL, 'e'},
 		{"fbc", required_argument, NULL, 'f'},
 		{"kernel-client", required_argument, NULL, 'k'},
+		{"instance", required_argument, NULL, 'i'},
 		{"no-accounting", no_argument, NULL, 'a'},
 		{"then-exit", no_argument, NULL, 'q'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
 
-	*plan = (struct plan){.cls = "compute", .clients = 1};
+	*plan = (struct plan){.cls = "compute", .clients = 1, .gpu_instance = PARTITION_NONE};
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (option) {
 		case 'g':
@@ -124,6 +128,9 @@ static void parse(int argc, char **argv, struct plan *plan)
 		case 'k':
 			plan->kernel_memory = (uint64_t)number(optarg) << 20;
 			break;
+		case 'i':
+			rm_parse_instance(optarg, &plan->gpu_instance, &plan->compute_instance);
+			break;
 		case 'a':
 			plan->usage.flags |= RMSIM_USAGE_NO_ACCOUNTING;
 			break;
@@ -144,18 +151,19 @@ static void parse(int argc, char **argv, struct plan *plan)
 /* What makes a client show up in the list of its kind. */
 static void open_engine(const struct rm_client *client, const char *cls)
 {
+	bool mps = strcmp(cls, "mps") == 0 || strcmp(cls, "mps+compute") == 0;
 	uint32_t engine = 0;
 	uint32_t handle;
 	uint32_t status;
 
-	if (strcmp(cls, "compute") == 0)
+	if (strcmp(cls, "compute") == 0 || strcmp(cls, "mps+compute") == 0)
 		engine = TURING_COMPUTE_A;
 	else if (strcmp(cls, "graphics") == 0)
 		engine = TURING_A;
-	else if (strcmp(cls, "mps") != 0)
+	else if (!mps)
 		fail_usage(cls);
 	status = rm_open_channel(client, engine);
-	if (status == NV_OK && !engine)
+	if (status == NV_OK && mps)
 		status = rm_alloc(client->fd, client->root, client->root, MPS_COMPUTE, NULL,
 				  &handle);
 	if (status != NV_OK)
@@ -170,6 +178,11 @@ static void open_client(const struct plan *plan, const struct rmsim_usage *usage
 
 	if (status != NV_OK)
 		fail("cannot allocate a client", status);
+	if (plan->gpu_instance != PARTITION_NONE) {
+		status = rm_subscribe(&client, plan->gpu_instance, plan->compute_instance);
+		if (status != NV_OK)
+			fail("cannot subscribe to an instance", status);
+	}
 	open_engine(&client, plan->cls);
 	status = rm_set_usage(&client, &own);
 	if (status != NV_OK)

@@ -8,9 +8,10 @@ static uint8_t params[65536] __attribute__((aligned(8)));
 /* Id of the GPU that the driver counts at this place; 0 when there is none. */
 static uint32_t gpu_id(const struct probe *probe)
 {
-	uint32_t ids[64] = {0};
+	uint32_t ids[96] = {0}; /* 64 before 580 */
 
-	if (client_control(probe, 0x214, ids, sizeof(ids)) != NV_OK || probe->gpu >= 32)
+	if (probe->gpu >= 32 || (client_control(probe, 0x214, ids, sizeof(ids)) != NV_OK &&
+				 client_control(probe, 0x214, ids, 4 * 64) != NV_OK))
 		return 0;
 	return ids[probe->gpu];
 }

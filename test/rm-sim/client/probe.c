@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Command line of the probe: probe [--gpu N] REQUEST [ARG...]. */
+/* Command line of the probe: probe [--gpu N] [--instance GPU_INSTANCE[:COMPUTE_INSTANCE]]
+ * [--monitor] REQUEST [ARG...] */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <getopt.h>
 
 #include "probe.h"
 
@@ -20,6 +22,8 @@ static const struct {
 	{"nvfbc", probe_nvfbc},
 	{"hwpm", probe_hwpm},
 	{"rcerr", probe_rcerr},
+	{"control", probe_control},
+	{"class", probe_class},
 	{"codes", probe_codes},
 	{"stat", probe_stat},
 	{"files", probe_files},
@@ -27,31 +31,71 @@ static const struct {
 	{"latency", probe_latency},
 };
 
+static const char usage_text[] =
+	"usage: probe [--gpu N] [--instance GPU_INSTANCE[:COMPUTE_INSTANCE]] "
+	"[--monitor] REQUEST [ARG...]\n";
+
+static _Noreturn void fail(const char *what, uint32_t status)
+{
+	fprintf(stderr, "probe: cannot %s: 0x%x, %s\n", what, status, strerror(errno));
+	exit(1);
+}
+
+/* The client that asks: of one instance of a partitioned GPU, or of all, where it is told to be. */
+static void open_client(struct probe *probe, const char *instance, bool monitor)
+{
+	uint32_t gpu_instance;
+	uint32_t compute_instance;
+	uint32_t handle;
+	uint32_t status = rm_open(&probe->client, probe->gpu);
+
+	if (status != NV_OK)
+		fail("open a client", status);
+	if (instance) {
+		rm_parse_instance(instance, &gpu_instance, &compute_instance);
+		status = rm_subscribe(&probe->client, gpu_instance, compute_instance);
+		if (status != NV_OK)
+			fail("subscribe to an instance", status);
+	}
+	if (monitor) {
+		status = rm_alloc(probe->client.fd, probe->client.root, probe->client.root,
+				  SMC_MONITOR_SESSION, NULL, &handle);
+		if (status != NV_OK)
+			fail("monitor all instances", status);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	static const struct option names[] = {{"gpu", required_argument, NULL, 'g'},
+					      {"instance", required_argument, NULL, 'i'},
+					      {"monitor", no_argument, NULL, 'm'},
+					      {NULL, 0, NULL, 0}};
 	struct probe probe = {.gpu = 0};
-	int first = 1;
-	uint32_t status;
+	const char *instance = NULL;
+	bool monitor = false;
+	int option;
 	size_t i;
 
-	if (argc > 2 && strcmp(argv[1], "--gpu") == 0) {
-		probe.gpu = (uint32_t)strtoul(argv[2], NULL, 0);
-		first = 3;
+	while ((option = getopt_long(argc, argv, "+", names, NULL)) != -1) {
+		if (option == 'g')
+			probe.gpu = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (option == 'i')
+			instance = optarg;
+		else if (option == 'm')
+			monitor = true;
+		else
+			break;
 	}
-	for (i = 0; first < argc && i < sizeof(requests) / sizeof(requests[0]); i++) {
-		if (strcmp(argv[first], requests[i].name) != 0)
+	for (i = 0; optind < argc && i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (strcmp(argv[optind], requests[i].name) != 0)
 			continue;
-		status = rm_open(&probe.client, probe.gpu);
-		if (status != NV_OK) {
-			fprintf(stderr, "probe: cannot open a client: 0x%x, %s\n", status,
-				strerror(errno));
-			return 1;
-		}
-		probe.args = argv + first + 1;
-		probe.count = argc - first - 1;
+		open_client(&probe, instance, monitor);
+		probe.args = argv + optind + 1;
+		probe.count = argc - optind - 1;
 		requests[i].run(&probe);
 		return 0;
 	}
-	fprintf(stderr, "usage: probe [--gpu N] REQUEST [ARG...]\n");
+	fprintf(stderr, "%s", usage_text);
 	return 2;
 }

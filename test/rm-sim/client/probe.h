@@ -50,6 +50,8 @@ void probe_hwpm(const struct probe *probe);
 void probe_rcerr(const struct probe *probe);
 
 /* checks.c */
+void probe_control(const struct probe *probe);
+void probe_class(const struct probe *probe);
 void probe_codes(const struct probe *probe);
 void probe_stat(const struct probe *probe);
 void probe_files(const struct probe *probe);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -152,6 +153,38 @@ static inline uint32_t rm_open_channel(const struct rm_client *client, uint32_t 
 	if (status == NV_OK && engine_class)
 		status = rm_alloc(client->fd, client->root, channel, engine_class, NULL, &engine);
 	return status;
+}
+
+/* A GPU instance of a partitioned GPU and one of its compute instances; both from PARTITION_NONE on
+ * are none. */
+static inline uint32_t rm_subscribe(const struct rm_client *client, uint32_t gpu_instance,
+				    uint32_t compute_instance)
+{
+	struct {
+		uint64_t capability;
+		uint32_t number;
+		uint32_t padding;
+	} params = {.number = gpu_instance};
+	uint32_t partition;
+	uint32_t handle;
+	uint32_t status = rm_alloc(client->fd, client->root, client->subdevice, SMC_PARTITION_REF,
+				   &params, &partition);
+
+	if (status != NV_OK || compute_instance == PARTITION_NONE)
+		return status;
+	params.number = compute_instance;
+	return rm_alloc(client->fd, client->root, partition, SMC_EXEC_PARTITION_REF, &params,
+			&handle);
+}
+
+/* "GPU INSTANCE[:COMPUTE INSTANCE]" */
+static inline void rm_parse_instance(const char *text, uint32_t *gpu_instance,
+				     uint32_t *compute_instance)
+{
+	const char *colon = strchr(text, ':');
+
+	*gpu_instance = (uint32_t)strtoul(text, NULL, 10);
+	*compute_instance = colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : PARTITION_NONE;
 }
 
 static inline uint32_t rm_set_usage(const struct rm_client *client, struct rmsim_usage *usage)

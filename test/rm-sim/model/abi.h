@@ -33,17 +33,24 @@
 #define NV_ERR_STATE_IN_USE		0x63
 #define NV_ERR_LIB_RM_VERSION_MISMATCH	0x6a
 
-#define NV01_ROOT	      0x0000
-#define NV01_ROOT_NON_PRIV    0x0001
-#define NV01_ROOT_CLIENT      0x0041
-#define NV01_DEVICE_0	      0x0080
-#define NV20_SUBDEVICE_0      0x2080
-#define MPS_COMPUTE	      0x900e
-#define GF100_PROFILER	      0x90cc
-#define KEPLER_CHANNEL_GROUP  0xa06c
-#define TURING_CHANNEL_GPFIFO 0xc46f
-#define TURING_A	      0xc597
-#define TURING_COMPUTE_A      0xc5c0
+#define NV01_ROOT	       0x0000
+#define NV01_ROOT_NON_PRIV     0x0001
+#define NV01_ROOT_CLIENT       0x0041
+#define NV01_DEVICE_0	       0x0080
+#define NV20_SUBDEVICE_0       0x2080
+#define MPS_COMPUTE	       0x900e
+#define GF100_PROFILER	       0x90cc
+#define KEPLER_CHANNEL_GROUP   0xa06c
+#define TURING_CHANNEL_GPFIFO  0xc46f
+#define TURING_A	       0xc597
+#define TURING_COMPUTE_A       0xc5c0
+#define NV2081_BINAPI	       0x2081
+#define NV04_DISPLAY_COMMON    0x0073
+#define RM_USER_SHARED_DATA    0x00de
+#define SMC_PARTITION_REF      0xc637 /* a client's GPU instance */
+#define SMC_EXEC_PARTITION_REF 0xc638 /* and compute instance */
+#define SMC_CONFIG_SESSION     0xc639
+#define SMC_MONITOR_SESSION    0xc640
 
 #define NVOS54_FLAGS_FINN_SERIALIZED 0x4
 

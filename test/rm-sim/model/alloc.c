@@ -24,6 +24,8 @@ static uint32_t alloc_object(struct rmsim_world *world, struct rmsim_file *file,
 	struct client *client = client_find(world, get_u32(argument, 0));
 	uint64_t params = get_u64(argument, 16);
 	uint32_t device_id = 0;
+	struct object *object;
+	uint32_t status;
 
 	if (!client)
 		return NV_ERR_INVALID_OBJECT_HANDLE;
@@ -32,8 +34,15 @@ static uint32_t alloc_object(struct rmsim_world *world, struct rmsim_file *file,
 	if (cls == NV01_DEVICE_0 && params &&
 	    !caller->ops->copyin(caller->ctx, &device_id, params, sizeof(device_id)))
 		return NV_ERR_INVALID_ADDRESS;
-	return object_alloc(world, client, get_u32(argument, 4), handle, cls, device_id,
-			    caller->now);
+	status = object_alloc(world, client, get_u32(argument, 4), handle, cls, device_id,
+			      caller->now);
+	if (status != NV_OK)
+		return status;
+	object = object_find(world, client, *handle);
+	status = mig_allocate(world, caller, client, object, params);
+	if (status != NV_OK)
+		object_free(world, client, object, caller->now);
+	return status;
 }
 
 int escape_alloc(struct rmsim_world *world, struct rmsim_file *file,

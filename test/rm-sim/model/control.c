@@ -4,6 +4,7 @@
 
 #define SIZE_ANY      0xffffffff
 #define SIZE_PID_INFO 0xfffffffe /* depends on the release */
+#define SIZE_PROBED   0xfffffffd /* likewise */
 
 static const struct method {
 	uint32_t cmd;
@@ -14,7 +15,8 @@ static const struct method {
 	{0x0000013e, SIZE_ANY, control_build_version_v2},
 	{0x00000201, SIZE_ANY, control_attached_ids},
 	{0x00000202, SIZE_ANY, control_id_info},
-	{0x00000214, 256, control_probed_ids},
+	{0x00000205, 32, control_id_info_v2},
+	{0x00000214, SIZE_PROBED, control_probed_ids},
 	{0x00000215, SIZE_ANY, control_untouched},
 	{0x00000216, SIZE_ANY, control_untouched},
 	{0x0000021b, 12, control_pci_info},
@@ -31,12 +33,18 @@ static const struct method {
 	{0x00800201, 16, control_class_list},
 	{0x00800202, 3812, control_get_pids},
 	{0x00800203, 8008, control_get_pid_info},
+	{0x00800288, 4, control_persistence},
 	{0x00800289, SIZE_ANY, control_untouched},
 	{0x00800292, SIZE_ANY, control_class_list_v2},
 	{0x20800101, 16, control_gpu_info},
 	{0x20800102, SIZE_ANY, control_gpu_info_v2},
 	{0x20800110, SIZE_ANY, control_name},
+	{0x2080012f, SIZE_ANY, control_zeroes},
+	{0x20800131, 4, control_zeroes},
+	{0x20800133, 8, control_zeroes},
 	{0x2080014a, 268, control_gid},
+	{0x2080014b, 5, control_zeroes},
+	{0x20800157, 0, control_zeroes},
 	{0x2080016e, 16, control_nvenc_sessions},
 	{0x2080017c, 13316, control_nvfbc_sessions},
 	{0x2080018d, 3812, control_get_pids},
@@ -48,9 +56,16 @@ static const struct method {
 	{0x20801303, SIZE_ANY, control_fb_info_v2},
 	{0x20801701, SIZE_ANY, control_arch},
 	{0x20801801, SIZE_ANY, control_untouched},
+	{0x20801802, 16, control_bus_info},
 	{0x20802083, 24, control_samples_v1},
 	{0x2080a083, 24, control_samples_v1},
 	{0x20802096, SIZE_ANY, control_samples_v2},
+	{0x2080852e, 528, control_zeroes},
+	{0x20809009, 8, control_zeroes},
+	{0x20809064, 520, control_zeroes},
+	{0x2080a612, 11680, control_zeroes},
+	{0x2080a618, 8620, control_zeroes},
+	{0x20810110, 1, control_zeroes},
 	{0x90cc0101, 1, control_hwpm_reserve},
 	{0x90cc0102, 0, control_hwpm_release},
 	{0x90cc0103, 12, control_hwpm_reservation},
@@ -86,6 +101,8 @@ static bool size_fits(const struct layout *layout, const struct method *method, 
 {
 	if (method->size == SIZE_PID_INFO)
 		return size == 8 + PID_INFO_MAX * layout->pid_info_stride;
+	if (method->size == SIZE_PROBED)
+		return size == layout->probed_ids_size;
 	return method->size == size || method->size == SIZE_ANY;
 }
 

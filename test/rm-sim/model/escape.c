@@ -24,7 +24,7 @@ bool rmsim_init(struct rmsim_world *world, const struct rmsim_config *config)
 
 	if (!rmsim_set_layouts(world, config->layouts) ||
 	    strlen(config->driver) >= sizeof(world->driver) || config->gpus < 1 ||
-	    config->gpus > RMSIM_MAX_GPUS)
+	    config->gpus > RMSIM_MAX_GPUS || config->instances > RMSIM_MAX_INSTANCES)
 		return false;
 	world->config = *config;
 	memcpy(world->driver, config->driver, strlen(config->driver));
@@ -35,7 +35,8 @@ bool rmsim_init(struct rmsim_world *world, const struct rmsim_config *config)
 		world->gpus[i].index = i;
 		world->gpus[i].bus = i + 1;
 		world->gpus[i].gpu_id = (i + 1) << 8;
-		world->gpus[i].accounting = config->accounting;
+		/* neither samples nor accounting on partitioned GPUs */
+		world->gpus[i].accounting = config->accounting && !config->instances;
 	}
 	return true;
 }

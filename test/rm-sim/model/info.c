@@ -54,9 +54,11 @@ static uint32_t id_list(struct call *call)
 	return NV_OK;
 }
 
+/* Probed and excluded GPUs, 32 each, and from 580 on flags of the probed ones. */
 uint32_t control_probed_ids(struct call *call)
 {
-	memset(call->params, 0xff, call->size);
+	memset(call->params, 0xff, 256);
+	memset(call->params + 256, 0, call->size - 256);
 	return id_list(call);
 }
 
@@ -159,6 +161,17 @@ uint32_t control_gpu_info(struct call *call)
 uint32_t control_fb_info(struct call *call)
 {
 	return info_list(call, fb_info_value);
+}
+
+static uint32_t bus_info_value(uint32_t index)
+{
+	(void)index;
+	return 0;
+}
+
+uint32_t control_bus_info(struct call *call)
+{
+	return info_list(call, bus_info_value);
 }
 
 /* The same list within the parameters, after its count. */

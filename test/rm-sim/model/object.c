@@ -48,8 +48,15 @@ static uint32_t check_class(uint32_t cls, const struct object *parent)
 		fits = parent_cls == NV01_DEVICE_0;
 	else if (cls == MPS_COMPUTE)
 		fits = !parent || parent_cls == NV01_DEVICE_0;
-	else if (cls == GF100_PROFILER)
+	else if (cls == GF100_PROFILER || cls == NV2081_BINAPI || cls == SMC_PARTITION_REF)
 		fits = parent_cls == NV20_SUBDEVICE_0;
+	else if (cls == SMC_EXEC_PARTITION_REF)
+		fits = parent_cls == SMC_PARTITION_REF;
+	else if (cls == SMC_CONFIG_SESSION || cls == SMC_MONITOR_SESSION)
+		fits = !parent;
+	else if (cls == NV04_DISPLAY_COMMON || cls == RM_USER_SHARED_DATA)
+		/* no display, and no memory that can be mapped */
+		return NV_ERR_NOT_SUPPORTED;
 	else if (is_channel(cls))
 		fits = parent_cls == NV01_DEVICE_0 || parent_cls == KEPLER_CHANNEL_GROUP;
 	else if (is_engine(cls))
@@ -77,6 +84,7 @@ static uint32_t insert(struct rmsim_world *world, struct client *client, uint32_
 	object->parent = parent;
 	object->cls = cls;
 	object->gpu = gpu;
+	object->instance = (struct instance){PARTITION_NONE, PARTITION_NONE};
 	while (*link != NONE)
 		link = &world->objects[*link].next;
 	*link = index;
@@ -155,10 +163,14 @@ void client_memory(struct rmsim_world *world, const struct client *client, uint3
 
 	for_each_object(world, client, object)
 	{
-		if (object->cls != NV01_DEVICE_0 || object->gpu != gpu)
-			continue;
-		memory[0] += object->usage.memory_private;
-		memory[1] += object->usage.memory_shared_owned;
-		memory[2] += object->usage.memory_shared_duped;
+		if (object->cls == NV01_DEVICE_0 && object->gpu == gpu)
+			device_memory(object, memory);
 	}
+}
+
+void device_memory(const struct object *device, uint64_t memory[3])
+{
+	memory[0] += device->usage.memory_private;
+	memory[1] += device->usage.memory_shared_owned;
+	memory[2] += device->usage.memory_shared_duped;
 }

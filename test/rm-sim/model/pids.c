@@ -6,13 +6,15 @@
 #define ID_TYPE_CLASS	   0
 #define ID_TYPE_VGPU_GUEST 1
 
-static bool has_device(struct rmsim_world *world, const struct client *client, uint32_t gpu)
+static bool has_device(struct rmsim_world *world, const struct client *client, uint32_t gpu,
+		       const struct instance *scope)
 {
 	const struct object *object;
 
 	for_each_object(world, client, object)
 	{
-		if (object->cls == NV01_DEVICE_0 && object->gpu == gpu)
+		if (object->cls == NV01_DEVICE_0 && object->gpu == gpu &&
+		    mig_in_scope(world, object, scope))
 			return true;
 	}
 	return false;
@@ -56,11 +58,14 @@ uint32_t control_get_pids(struct call *call)
 	uint32_t id_type = get_u32(call->params, 0);
 	uint32_t cls = get_u32(call->params, 4);
 	uint8_t *table = call->params + 12;
+	struct instance scope;
 	struct client *client;
 	uint32_t count = 0;
 
 	if (id_type != ID_TYPE_CLASS && id_type != ID_TYPE_VGPU_GUEST)
 		return NV_ERR_INVALID_ARGUMENT;
+	if (!mig_scope(call, &scope))
+		return NV_ERR_INSUFFICIENT_PERMISSIONS;
 	for_each_client(world, client)
 	{
 		uint32_t pid;
@@ -68,7 +73,7 @@ uint32_t control_get_pids(struct call *call)
 		if (count == GET_PIDS_MAX || id_type == ID_TYPE_VGPU_GUEST)
 			break;
 		if (client->kernel_admin || listed(table, count, client->proc_id) ||
-		    !has_device(world, client, call->gpu->index) ||
+		    !has_device(world, client, call->gpu->index, &scope) ||
 		    !has_class(world, client, call->gpu->index, cls))
 			continue;
 		if (client_convert_pid(world, client, call->ns, &pid))
@@ -88,13 +93,37 @@ static bool matches(const struct call *call, const struct client *client, uint32
 	return nr == pid;
 }
 
+/* A client's memory on the GPU, and the instance it is in. On a partitioned GPU only what is in an
+ * instance counts. */
+static void instance_memory(const struct call *call, const struct client *client,
+			    const struct instance *scope, uint64_t memory[3],
+			    struct instance *found)
+{
+	struct rmsim_world *world = call->world;
+	const struct object *object;
+
+	for_each_object(world, client, object)
+	{
+		if (object->cls != NV01_DEVICE_0 || object->gpu != call->gpu->index ||
+		    !mig_in_scope(world, object, scope) ||
+		    (world->config.instances && object->instance.gpu == PARTITION_NONE))
+			continue;
+		device_memory(object, memory);
+		found->gpu = object->instance.gpu;
+		if (object->instance.compute != PARTITION_NONE)
+			found->compute = object->instance.compute;
+	}
+}
+
 /* gpuFindClientInfoWithPidIterator() for one entry. An unknown process is no error: it just uses
  * nothing. */
-static void pid_info(struct call *call, uint8_t *entry, uint32_t stride)
+static void pid_info(struct call *call, uint8_t *entry, uint32_t stride,
+		     const struct instance *scope)
 {
 	uint64_t memory[3] = {0, 0, 0};
 	uint32_t pid = get_u32(entry, 0);
 	uint32_t data_size = stride == 72 ? 48 : 24;
+	struct instance found = {PARTITION_NONE, PARTITION_NONE};
 	struct client *client;
 
 	if (stride > 40) {
@@ -113,7 +142,11 @@ static void pid_info(struct call *call, uint8_t *entry, uint32_t stride)
 	for_each_client(call->world, client)
 	{
 		if (!client->kernel_admin && matches(call, client, pid))
-			client_memory(call->world, client, call->gpu->index, memory);
+			instance_memory(call, client, scope, memory, &found);
+	}
+	if (stride > 40) {
+		put_u32(entry, 16 + (size_t)data_size, found.compute);
+		put_u32(entry, 20 + (size_t)data_size, found.gpu);
 	}
 	put_u64(entry, 16, memory[0]);
 	put_u64(entry, 24, memory[1]);
@@ -125,11 +158,14 @@ uint32_t control_get_pid_info(struct call *call)
 {
 	uint32_t stride = (call->size - 8) / PID_INFO_MAX;
 	uint32_t count = get_u32(call->params, 0);
+	struct instance scope;
 	uint32_t i;
 
 	if (count == 0 || count > PID_INFO_MAX)
 		return NV_ERR_INVALID_ARGUMENT;
+	if (!mig_scope(call, &scope))
+		return NV_ERR_INSUFFICIENT_PERMISSIONS;
 	for (i = 0; i < count; i++)
-		pid_info(call, call->params + 8 + (size_t)i * stride, stride);
+		pid_info(call, call->params + 8 + (size_t)i * stride, stride, &scope);
 	return NV_OK;
 }

@@ -166,6 +166,7 @@ void layout_of(struct layout *layout, const uint32_t version[3])
 		layout->pid_info_stride = 72;
 	else
 		layout->pid_info_stride = release_at_least(layout, 450, 0, 0) ? 48 : 40;
+	layout->probed_ids_size = release_at_least(layout, 580, 0, 0) ? 384 : 256;
 	layout->finn = release_at_least(layout, 525, 0, 0);
 	layout->alloc21_status = release_at_least(layout, 535, 0, 0) ? 28 : 24;
 	layout->alloc64_status = release_at_least(layout, 525, 0, 0) ? 36 : 32;

@@ -10,8 +10,9 @@
 
 #include "types.h"
 
-#define RMSIM_MAX_GPUS	 8
-#define RMSIM_MAX_LEVELS 33 /* MAX_PID_NS_LEVEL + 1 */
+#define RMSIM_MAX_GPUS	    8
+#define RMSIM_MAX_INSTANCES 7
+#define RMSIM_MAX_LEVELS    33 /* MAX_PID_NS_LEVEL + 1 */
 
 /* What the releases differ in; release.c says which release is which. */
 enum rmsim_regime {
@@ -68,6 +69,7 @@ struct rmsim_config {
 	uint32_t gpus;
 	uint64_t init_ns; /* identity of the initial PID namespace */
 	bool accounting;
+	uint32_t instances; /* MIG: GPU instances of every GPU; 0: not partitioned */
 };
 
 enum rmsim_device {

@@ -122,7 +122,7 @@ uint32_t control_samples_v2(struct call *call)
 {
 	const struct layout *layout = &call->world->layout;
 
-	if (!layout->samples_v2)
+	if (!layout->samples_v2 || call->world->config.instances)
 		return NV_ERR_NOT_SUPPORTED;
 	if (call->size != 16 + layout->sample_stride * layout->sample_count)
 		return NV_ERR_INVALID_ARGUMENT;

@@ -39,6 +39,7 @@ struct layout {
 	uint32_t pid_info_stride;
 	uint32_t nvenc_v2_cmd; /* 0: none */
 	bool finn;	       /* knows serialised parameters */
+	uint32_t probed_ids_size;
 	uint32_t alloc21_status;
 	uint32_t alloc64_status;
 };
@@ -52,6 +53,12 @@ struct gpu {
 	uint64_t dead_serial;
 	uint32_t reserver; /* ProcID that holds the HWPM reservation */
 	uint32_t reservations;
+};
+
+/* A GPU instance, or a compute instance within it; PARTITION_NONE for none. */
+struct instance {
+	uint32_t gpu;
+	uint32_t compute;
 };
 
 struct rmsim_file {
@@ -69,6 +76,7 @@ struct client {
 	bool used;
 	bool kernel;
 	bool kernel_admin;
+	bool monitor; /* sees all instances of partitioned GPUs */
 	const struct rmsim_file *file;
 	uint32_t handle;
 	uint32_t proc_id; /* global tgid of the task that allocated it (RmClient.ProcID) */
@@ -87,6 +95,7 @@ struct object {
 	uint32_t reservations;
 	uint32_t next;
 	struct rmsim_usage usage; /* of devices */
+	struct instance instance; /* of devices: the one that the client subscribed to */
 };
 
 struct account {
@@ -173,6 +182,13 @@ struct object *object_next(struct rmsim_world *world, const struct client *clien
 	for (object = object_next(world, client, NULL); object;                                    \
 	     object = object_next(world, client, object))
 
+/* mig.c */
+uint32_t mig_allocate(struct rmsim_world *world, const struct rmsim_caller *caller,
+		      struct client *client, const struct object *object, uint64_t params);
+bool mig_scope(const struct call *call, struct instance *scope);
+bool mig_in_scope(const struct rmsim_world *world, const struct object *device,
+		  const struct instance *scope);
+
 /* account.c */
 void account_start(struct rmsim_world *world, struct client *client, struct object *device,
 		   uint64_t now);
@@ -228,10 +244,15 @@ uint32_t control_fb_info_v2(struct call *call);
 uint32_t control_arch(struct call *call);
 uint32_t control_time_correlation(struct call *call);
 uint32_t control_untouched(struct call *call);
+uint32_t control_id_info_v2(struct call *call);
+uint32_t control_persistence(struct call *call);
+uint32_t control_bus_info(struct call *call);
+uint32_t control_zeroes(struct call *call);
 
 /* Memory of one kind that a client's devices hold on a GPU. */
 void client_memory(struct rmsim_world *world, const struct client *client, uint32_t gpu,
 		   uint64_t memory[3]);
+void device_memory(const struct object *device, uint64_t memory[3]);
 struct gpu *gpu_by_id(struct rmsim_world *world, uint32_t gpu_id);
 
 #endif

@@ -17,10 +17,11 @@
 
 #include "supervisor.h"
 
-static const char usage_text[] = "usage: rm-sim [--regime R0|R1|R2|R3a|R3b|R4] [--driver VERSION] "
-				 "[--layouts VERSION]\n"
-				 "              [--gpus N] [--no-version-file] [--log FILE] "
-				 "[--accounting on|off] -- COMMAND [ARG...]\n";
+static const char usage_text[] =
+	"usage: rm-sim [--regime R0|R1|R2|R3a|R3b|R4] [--driver VERSION] "
+	"[--layouts VERSION]\n"
+	"              [--gpus N] [--mig INSTANCES] [--no-version-file] [--log FILE] "
+	"[--accounting on|off] -- COMMAND [ARG...]\n";
 
 static int fail_usage(const char *what, const char *value)
 {
@@ -36,6 +37,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{"driver", required_argument, NULL, 'd'},
 		{"layouts", required_argument, NULL, 'L'},
 		{"gpus", required_argument, NULL, 'g'},
+		{"mig", required_argument, NULL, 'm'},
 		{"no-version-file", no_argument, NULL, 'n'},
 		{"log", required_argument, NULL, 'l'},
 		{"accounting", required_argument, NULL, 'a'},
@@ -66,6 +68,11 @@ static int parse(int argc, char **argv, struct options *options)
 			options->gpus = (uint32_t)strtoul(optarg, NULL, 10);
 			if (options->gpus < 1 || options->gpus > RMSIM_MAX_GPUS)
 				return fail_usage("from 1 to 8 GPUs can be simulated, not", optarg);
+			break;
+		case 'm':
+			options->instances = (uint32_t)strtoul(optarg, NULL, 10);
+			if (options->instances < 1 || options->instances > RMSIM_MAX_INSTANCES)
+				return fail_usage("a GPU has from 1 to 7 instances, not", optarg);
 			break;
 		case 'n':
 			options->version_file = false;
@@ -100,7 +107,9 @@ static bool own_proc(void)
 static bool set_up_world(struct supervisor *supervisor)
 {
 	const struct options *options = &supervisor->options;
-	struct rmsim_config config = {.gpus = options->gpus, .accounting = options->accounting};
+	struct rmsim_config config = {.gpus = options->gpus,
+				      .instances = options->instances,
+				      .accounting = options->accounting};
 	int regime = options->regime
 			     ? rmsim_parse_regime(options->regime)
 			     : rmsim_regime_of(options->driver ? options->driver

@@ -61,6 +61,7 @@ struct options {
 	const char *driver;
 	const char *layouts;
 	uint32_t gpus;
+	uint32_t instances; /* of MIG */
 	bool version_file;
 	bool accounting;
 	const char *log;
