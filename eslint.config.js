@@ -5,7 +5,12 @@ import tseslint from 'typescript-eslint';
 export default tseslint.config(
   { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/'] },
   js.configs.recommended,
-  { files: ['scripts/*.js'], languageOptions: { globals: { AbortController: 'readonly', URL: 'readonly' } } },
+  {
+    files: ['scripts/*.js'],
+    languageOptions: {
+      globals: { AbortController: 'readonly', Buffer: 'readonly', URL: 'readonly', process: 'readonly' },
+    },
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

@@ -24,7 +24,7 @@ const isExecutable = (path: string): boolean => {
 };
 
 void t.test('benchmarks', (t) => {
-  const [suite, , benchmarks] = codeBlocks(PAGE, 'sh');
+  const [, suite, , benchmarks] = codeBlocks(PAGE, 'sh');
   t.equal(suite, 'npm test');
   const { status, output } = run(benchmarks ?? '');
   t.equal(status, 0, output);
@@ -43,11 +43,29 @@ const gpu =
     ? 'NOT TESTED here: this machine has a GPU, npm run test:gpu tests it'
     : false;
 void t.test('acceptance, on a machine without a GPU', { skip: gpu }, (t) => {
-  const [, acceptance] = codeBlocks(PAGE, 'sh');
+  const [, , acceptance] = codeBlocks(PAGE, 'sh');
   t.equal(acceptance, 'sudo npm run test:gpu -- --markdown docs/gpu-results.md');
   const { status, output } = run('npm run test:gpu');
   t.equal(status, 3, output);
   t.match(output, /^1\.\.0 # SKIP NOT TESTED: /m, 'says why');
+  t.end();
+});
+
+// The scripts behind these commands are run by test/scripts; the build before them has been done.
+void t.test('the commands of every day', (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const text = readFileSync(join(packageRoot, PAGE), 'utf8');
+  for (const name of ['check', 'format', 'test:fast', 'test:file']) {
+    t.match(text, `| \`npm run ${name}`, `${name} is in the table`);
+    t.ok(scripts[name], `npm has ${name}`);
+  }
+  const [one] = codeBlocks(PAGE, 'sh');
+  t.match(one, /^npm run test:file -- src\/\S+\.ts$/);
+  const script = scripts['test:file']?.split(' && ').at(-1) ?? '';
+  const { status, output } = run((one ?? '').replace('npm run test:file --', script));
+  t.equal(status, 0, output);
   t.end();
 });
 

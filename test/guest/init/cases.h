@@ -50,7 +50,7 @@ uint32_t kernel_log_check(void);
 /* Runs a case that fails when memory was lost, where the kernel can tell. */
 void kernel_leaks_run(void);
 
-/* With a debug kernel alone: makes one mistake of test/guest/modules/planted, and looks for leaks. */
+/* With a debug kernel alone: makes one mistake of modules/planted, and looks for leaks. */
 void planted_run(const char *mistake);
 void case_kernel_log(void);
 
