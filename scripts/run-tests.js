@@ -1,39 +1,41 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * Runs a part of the suite, which has been built before.
+ * Runs the suite or a part of it, which has been built before. Prints a line for each file, and what failed. All output is in
+ * build/test.tap, seconds and counts by file in build/test.json.
  *
+ *   scripts/run-tests.js all         every test
  *   scripts/run-tests.js fast        the checks of scripts/check.js, the rewrite core, libmpu.so, and the units of src/lib
  *   scripts/run-tests.js file PATH   test files, or the tests at the mirrored paths of source files
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import { repository } from './source-files.js';
+import { runSuite, testsBelow, unbuilt } from './suite.js';
 
 /** Directories below test/ that need neither root nor a network. */
 const FAST = ['lib', 'preload', join('kernel', 'rm')];
+const CHECKS = join('test', 'scripts', 'check.test.ts');
+
+/**
+ * Files that take longest, which start first, so that no processor is left with one of them at the end. In the order of
+ * their seconds on two processors.
+ */
+const SLOW = [
+  'test/docs/typescript-api.test.ts',
+  'test/index.test.ts',
+  'test/packaging/npm.test.ts',
+  'test/packaging/debian.test.ts',
+  'test/commands/module/dkms.test.ts',
+];
+
+const OUTPUT = join(repository, 'build', 'test.tap');
+const RECORD = join(repository, 'build', 'test.json');
 
 function fail(message) {
   process.stderr.write(`run-tests: ${message}\n`);
   process.exit(2);
-}
-
-function node(script, ...options) {
-  const { status } = spawnSync(process.execPath, [join(repository, script), ...options], {
-    cwd: repository,
-    stdio: 'inherit',
-  });
-  return status === 0;
-}
-
-/** Returns the compiled form of a test, a path relative to the repository. */
-const compiled = (test) => join('build', test.replace(/\.ts$/, '.js'));
-
-function tap(tests) {
-  const missing = tests.map(compiled).filter((path) => !existsSync(join(repository, path)));
-  if (missing.length > 0) fail(`${missing.join(', ')} is not built; run: scripts/bootstrap.sh fast`);
-  return node(join('node_modules', 'tap', 'dist', 'esm', 'run.mjs'), ...tests.map(compiled));
 }
 
 /** Returns the test that a path stands for: the path itself, or the mirror of a source file. */
@@ -48,19 +50,53 @@ function testOf(argument) {
   return mirror;
 }
 
-const [what, ...paths] = process.argv.slice(2);
-if (what === 'file') {
-  if (paths.length === 0) fail('name a test, for example: npm run test:file -- test/lib/terminal/table.test.ts');
-  process.exit(tap(paths.map(testOf)) ? 0 : 1);
-} else if (what === 'fast') {
-  const tests = FAST.flatMap((directory) =>
-    readdirSync(join(repository, 'test', directory), { recursive: true })
-      .filter((name) => name.endsWith('.test.ts'))
-      .map((name) => join('test', directory, name)),
-  );
-  // Both run, so that one look shows all faults.
-  const results = [node('scripts/check.js'), tap(tests)];
-  process.exit(results.every(Boolean) ? 0 : 1);
-} else {
-  fail('usage: run-tests.js fast | file PATH...');
+function choose(what, paths) {
+  switch (what) {
+    case 'all':
+      return [...new Set([...SLOW, ...testsBelow('.')])];
+    case 'fast':
+      return [CHECKS, ...testsBelow(...FAST)];
+    case 'file':
+      if (paths.length === 0) fail('name a test, for example: npm run test:file -- test/lib/terminal/table.test.ts');
+      return paths.map(testOf);
+    default:
+      return fail('usage: run-tests.js all | fast | file PATH...');
+  }
 }
+
+const [what, ...paths] = process.argv.slice(2);
+const tests = choose(what, paths);
+const missing = unbuilt(tests);
+if (missing.length > 0) fail(`not built: ${missing.join(', ')}; run: scripts/bootstrap.sh fast`);
+
+/** Returns the counts of a file, or of several, as one line. */
+function countLine(files) {
+  const sum = (key) => files.reduce((total, file) => total + file[key], 0);
+  return `${sum('pass')} passed, ${sum('fail')} failed, ${sum('skip')} skipped`;
+}
+
+const files = [];
+const ok = await runSuite(tests, {
+  output: OUTPUT,
+  // Guests take turns: each keeps a processor busy.
+  groupOf: (test) => (test.startsWith(join('test', 'guest', 'linux-')) ? 'guest' : undefined),
+  onEnd: (file) => {
+    files.push(file);
+    const verdict = file.ok ? 'ok    ' : 'not ok';
+    const progress = `[${files.length}/${tests.length}]`;
+    process.stdout.write(`${verdict} ${progress} ${file.test}: ${countLine([file])}, ${file.seconds.toFixed(1)} s\n`);
+    for (const failure of file.failures)
+      process.stdout.write(`${inspect(failure, { depth: 6 }).replace(/^/gm, '    ')}\n`);
+  },
+});
+writeFileSync(RECORD, `${JSON.stringify(files, null, 1)}\n`);
+
+if (what === 'all') {
+  const slowest = files.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
+  process.stdout.write('\nThe slowest files:\n');
+  for (const { test, seconds } of slowest) process.stdout.write(`${seconds.toFixed(0).padStart(6)} s  ${test}\n`);
+}
+const failed = files.filter((file) => !file.ok).map(({ test }) => test);
+if (failed.length > 0) process.stdout.write(`\nFailed: ${failed.join(' ')}\n`);
+process.stdout.write(`\n${countLine(files)}; all output is in ${relative(process.cwd(), OUTPUT)}\n`);
+process.exitCode ??= ok && files.length === tests.length ? 0 : 1;
