@@ -3,7 +3,7 @@
 /** The `mpu` command. */
 import { CommanderError, type Command, type Option } from 'commander';
 import type { Run } from './commands/command.js';
-import { ExitCode, MpuError, errnoName, messageOf } from './lib/errors.js';
+import { ExitCode, MpuError, errnoName, messageOf, usageError } from './lib/errors.js';
 import { Output } from './lib/terminal/output.js';
 import { version } from './lib/package/version.js';
 import { createProgram, type Said } from './program.js';
@@ -58,13 +58,11 @@ function reportCommander(error: CommanderError, said: Said, output: Output): num
     return ExitCode.usage;
   }
   output.error(
-    new MpuError({
-      code: 'usage',
-      what: 'cannot understand the command line',
-      why: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
-      next: 'mpu --help, or mpu COMMAND --help',
-      exitCode: ExitCode.usage,
-    }),
+    usageError(
+      'cannot understand the command line',
+      error.message.replace(/^error: /, '').replaceAll('\n', ' '),
+      'mpu --help, or mpu COMMAND --help',
+    ),
   );
   return ExitCode.usage;
 }

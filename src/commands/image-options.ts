@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Options that the commands on images share. */
 import { Option } from 'commander';
-import { ExitCode, MpuError } from '../lib/errors.js';
+import { usageError } from '../lib/errors.js';
 import { ENGINES, type EngineName, type InjectOptions, type ReadLayers } from '../lib/image/types.js';
 import type { Run } from './command.js';
 
@@ -56,13 +56,11 @@ function sourceDateEpoch(env: NodeJS.ProcessEnv): number | undefined {
   if (text === undefined || text === '') return undefined;
   // tar-stream writes no larger time stamps (11 octal digits).
   if (/^\d{1,10}$/.test(text)) return Number(text);
-  throw new MpuError({
-    code: 'usage',
-    what: 'cannot use SOURCE_DATE_EPOCH',
-    why: `${JSON.stringify(text)} is no number of seconds since 1970`,
-    next: 'unset SOURCE_DATE_EPOCH',
-    exitCode: ExitCode.usage,
-  });
+  throw usageError(
+    'cannot use SOURCE_DATE_EPOCH',
+    `${JSON.stringify(text)} is no number of seconds since 1970`,
+    'unset SOURCE_DATE_EPOCH',
+  );
 }
 
 /** The options of a run, as the library takes them. */

@@ -2,7 +2,7 @@
 /** `mpu ps`: the GPU processes of this host and the containers they are in. */
 import { Option } from 'commander';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ExitCode, MpuError } from '../lib/errors.js';
+import { usageError } from '../lib/errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../lib/gpu/processes.js';
 import { formatTable, type Column } from '../lib/terminal/table.js';
 import type { RegisterCommand, Run } from './command.js';
@@ -90,13 +90,11 @@ function describe({ processes }: GpuProcesses): string {
 function intervalOf(watch: string | true): number {
   const seconds = watch === true ? DEFAULT_INTERVAL : Number(watch);
   if (Number.isFinite(seconds) && seconds > 0) return seconds;
-  throw new MpuError({
-    code: 'usage',
-    what: 'cannot watch GPU processes',
-    why: `${JSON.stringify(watch)} is no number of seconds`,
-    next: 'mpu ps --watch 2',
-    exitCode: ExitCode.usage,
-  });
+  throw usageError(
+    'cannot watch GPU processes',
+    `${JSON.stringify(watch)} is no number of seconds`,
+    'mpu ps --watch 2',
+  );
 }
 
 async function watch(seconds: number, container: string | undefined, { output, signal }: Run): Promise<void> {

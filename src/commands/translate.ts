@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu translate`: PIDs of containers and the host. */
 import { Option } from 'commander';
-import { ExitCode, MpuError } from '../lib/errors.js';
+import { ExitCode, usageError } from '../lib/errors.js';
 import { translatePids } from '../lib/containers/translate-pids.js';
 import type { RegisterCommand } from './command.js';
 
@@ -32,13 +32,9 @@ interface Flags {
 
 const LARGEST_PID = 0xffffffff;
 
-function usage(why: string, next: string): MpuError {
-  return new MpuError({ code: 'usage', what: 'cannot translate the PIDs', why, next, exitCode: ExitCode.usage });
-}
-
 function parsePid(text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) <= LARGEST_PID) return Number(text);
-  throw usage(`${JSON.stringify(text)} is no PID`, 'mpu translate --help');
+  throw usageError('cannot translate the PIDs', `${JSON.stringify(text)} is no PID`, 'mpu translate --help');
 }
 
 /** Registers `mpu translate`. */
@@ -54,7 +50,8 @@ export const registerTranslate: RegisterCommand = (program, run) => {
     .addHelpText('after', EXAMPLES)
     .action(async (pids: string[], flags: Flags) => {
       if (flags.toHost !== true && flags.toContainer !== true) {
-        throw usage(
+        throw usageError(
+          'cannot translate the PIDs',
           'it has to be said in which direction',
           `mpu translate ${pids.join(' ')} --to-host, or --to-container`,
         );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The lines of a Dockerfile that put libmpu.so into a base image, and the files that they add. */
 import { join } from 'node:path';
-import { ExitCode, MpuError, throwIfInterrupted } from './errors.js';
+import { MpuError, throwIfInterrupted, usageError } from './errors.js';
 import { findImage, supportedArchitecture } from './engine/find-image.js';
 import { withImageFiles } from './engine/saved-image.js';
 import type { InjectOptions } from './image/types.js';
@@ -14,6 +14,7 @@ import {
   loadLibraries,
   platformEntries,
   type Architecture,
+  IMAGE_ARCHITECTURES,
 } from './payload/libraries.js';
 import { PLATFORM_ENTRY, PRELOAD_FILE, PRELOAD_VARIABLE } from './payload/preload-file.js';
 import { parseImageReference, type EngineReference } from './image/reference.js';
@@ -38,21 +39,16 @@ export interface DockerfileResult {
   loadedBy: InjectionPlan['loadedBy'];
 }
 
-/** As in the predefined argument TARGETARCH of BuildKit and buildah. */
-const TARGETS: Record<string, Architecture> = { amd64: 'x86_64', arm64: 'aarch64' };
-
 const fileName = (target: string): string => `mpu-${target}.tar`;
 
 function referenceOf(from: string): EngineReference {
   const reference = parseImageReference(from);
   if (reference.kind === 'engine') return reference;
-  throw new MpuError({
-    code: 'usage',
-    what: `cannot write FROM ${from}`,
-    why: 'a Dockerfile names images in engines and registries only',
-    next: `mpu inject ${from}`,
-    exitCode: ExitCode.usage,
-  });
+  throw usageError(
+    `cannot write FROM ${from}`,
+    'a Dockerfile names images in engines and registries only',
+    `mpu inject ${from}`,
+  );
 }
 
 /** What the base image needs; undefined where no engine has it. */
@@ -121,12 +117,12 @@ export async function makeDockerfile(from: string, options: DockerfileOptions = 
     });
   }
   const loadedBy = plan?.loadedBy ?? PRELOAD_VARIABLE;
-  for (const [target, architecture] of Object.entries(TARGETS)) {
+  for (const [target, architecture] of Object.entries(IMAGE_ARCHITECTURES)) {
     const layer = await packLayer(
       await entriesFor(architecture, plan, options.libraryDirectory),
       options.timestamp ?? 0,
     );
     if (options.context !== undefined) await writeIfChanged(join(options.context, fileName(target)), layer);
   }
-  return { dockerfile: textFor(from, loadedBy), files: Object.keys(TARGETS).map(fileName), loadedBy };
+  return { dockerfile: textFor(from, loadedBy), files: Object.keys(IMAGE_ARCHITECTURES).map(fileName), loadedBy };
 }

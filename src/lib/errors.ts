@@ -46,6 +46,11 @@ export class MpuError extends Error {
   }
 }
 
+/** The error of a request that cannot be carried out as it was written: exit code 2. */
+export function usageError(what: string, why: string, next: string): MpuError {
+  return new MpuError({ code: 'usage', what, why, next, exitCode: ExitCode.usage });
+}
+
 /** The errno name (`ENOENT`, ...) that a Node system error carries, undefined for any other value. */
 export function errnoName(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Translating PIDs between this process's PID namespace and the host's: by mpu.ko, else by the kernel's namespace files. */
-import { ExitCode, MpuError } from './errors.js';
+import { ExitCode, MpuError, usageError } from './errors.js';
 import {
   isNativeFailure,
   nativeAddon,
@@ -66,13 +66,7 @@ const MAX_PID = 0xffffffff;
 function packPids(pids: readonly number[]): Uint32Array {
   for (const pid of pids) {
     if (!Number.isInteger(pid) || pid < 0 || pid > MAX_PID) {
-      throw new MpuError({
-        code: 'usage',
-        what: 'cannot translate the PIDs',
-        why: `${pid} is no PID`,
-        next: 'give whole numbers from 0 to 4294967295',
-        exitCode: ExitCode.usage,
-      });
+      throw usageError('cannot translate the PIDs', `${pid} is no PID`, 'give whole numbers from 0 to 4294967295');
     }
   }
   return Uint32Array.from(pids);

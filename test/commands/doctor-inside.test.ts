@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import type { CheckResult } from '#mpu/lib/doctor/check.js';
-import { nativeLibrary } from '#mpu/lib/package/library.js';
+import { nativeLibrary } from '#mpu/lib/payload/libraries.js';
 import { lacking } from '../support/engines.js';
 import { run, type Ended } from '../support/mpu.js';
 import { CLI } from './gpu-host.js';

@@ -10,6 +10,7 @@ import type { Test } from 'tap';
 import { packageRoot } from '#mpu/lib/package/root.js';
 import type { ClientCommand, Scenario, ScenarioOutcome } from './scenario.js';
 import { WORLD } from './world.js';
+import { nativeLibrary } from '#mpu/lib/payload/libraries.js';
 
 /** The behaviours of drivers, by which namespace they speak of in each control; see README. */
 export const REGIMES = ['R0', 'R1', 'R2', 'R3a', 'R3b', 'R4'] as const;
@@ -18,10 +19,8 @@ export type Regime = (typeof REGIMES)[number];
 /** Where downloads are kept. */
 export const CACHE = join(packageRoot, '.cache');
 
-const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64' };
-
 /** The libmpu.so for this machine. */
-export const LIBMPU = join(packageRoot, 'build', 'preload', ARCHITECTURES[process.arch] ?? process.arch, 'libmpu.so');
+export const LIBMPU = nativeLibrary();
 
 const simulator = join(packageRoot, 'build', 'test', 'rm-sim', 'rm-sim');
 const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');

@@ -2,7 +2,8 @@
 /** `mpu module build`: compile mpu.ko. */
 import { Option } from 'commander';
 import { resolve } from 'node:path';
-import { buildModule, placeFile } from '../../lib/module/build.js';
+import { buildModule } from '../../lib/module/build.js';
+import { copyAtomic } from '#mpu/lib/system/replace-file.js';
 import type { RegisterCommand } from '../command.js';
 import {
   addBuildOptions,
@@ -40,7 +41,7 @@ export const registerBuild: RegisterCommand = (program, run) => {
       const host = await hostOf(flags);
       const built = await buildModule(host, buildOptionsOf(flags, run));
       const path = flags.output === undefined ? built.path : resolve(flags.output);
-      if (path !== built.path) await placeFile(built.path, path);
+      if (path !== built.path) await copyAtomic(built.path, path);
       const signed = built.signed ? ', signed' : '';
       run.output.result(
         `${run.output.style('bold', path)}\n  mpu ${built.version ?? ''} for kernel ${host.kernel}${signed}`,

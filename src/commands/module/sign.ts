@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu module sign`: sign mpu.ko for Secure Boot. */
 import { resolve } from 'node:path';
-import { ExitCode, MpuError } from '../../lib/errors.js';
+import { usageError } from '../../lib/errors.js';
 import { buildModule, cachedModule } from '../../lib/module/build.js';
 import { readModuleFile } from '../../lib/module/module-file.js';
 import { signingKey, signModule } from '../../lib/module/sign.js';
@@ -39,13 +39,11 @@ export const registerSign: RegisterCommand = (program, run) => {
       const host = await hostOf(flags);
       const key = signingKey(flags.key, flags.cert);
       if (key === undefined) {
-        throw new MpuError({
-          code: 'usage',
-          what: 'cannot sign mpu.ko',
-          why: 'there is no key to sign with',
-          next: 'give --key and --cert; docs/secure-boot.md says how to make them',
-          exitCode: ExitCode.usage,
-        });
+        throw usageError(
+          'cannot sign mpu.ko',
+          'there is no key to sign with',
+          'give --key and --cert; docs/secure-boot.md says how to make them',
+        );
       }
       let path: string;
       if (file === undefined) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileError, MpuError, ExitCode, errnoName } from '../errors.js';
 import { packLayer } from '../oci/pack-layer.js';
 import type { LayerEntry } from '../payload/layer-entry.js';
-import { loadLibraries, platformEntries, type Architecture } from '../payload/libraries.js';
+import { loadLibraries, platformEntries, type Architecture, hostArchitecture } from '../payload/libraries.js';
 import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
 
 /** Where they lie unless another directory is named. Not in /run: that is often mounted noexec. */
@@ -14,8 +14,6 @@ export const HOST_DIRECTORY = '/var/lib/mpu';
 
 /** Prefix of the directories that {@link placeHostFiles} makes. */
 const PREFIX = 'cdi-';
-
-const ARCHITECTURES: Partial<Record<NodeJS.Architecture, Architecture>> = { x64: 'x86_64', arm64: 'aarch64' };
 
 /** The files on the host. */
 export interface HostFiles {
@@ -25,8 +23,8 @@ export interface HostFiles {
   preload: string;
 }
 
-function hostArchitecture(): Architecture {
-  const architecture = ARCHITECTURES[process.arch];
+function supportedArchitecture(): Architecture {
+  const architecture = hostArchitecture();
   if (architecture !== undefined) return architecture;
   throw new MpuError({
     code: 'platform-unsupported',
@@ -39,7 +37,7 @@ function hostArchitecture(): Architecture {
 
 /** What images are given of which nothing is known. */
 async function entriesFor(libraryDirectory: string | undefined): Promise<LayerEntry[]> {
-  const architecture = hostArchitecture();
+  const architecture = supportedArchitecture();
   const libraries = await loadLibraries(architecture, libraryDirectory);
   return [
     // An image that was injected has a preload file with $LIB, and its own libraries are hidden by these.

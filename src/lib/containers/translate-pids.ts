@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { containersByPid, findContainers, numberInContainer, selectContainer, type Container } from './containers.js';
 import { isOnHost, readProc, readProcess } from './processes.js';
-import { ExitCode, MpuError } from '../errors.js';
+import { usageError } from '../errors.js';
 import { translate } from '../translator.js';
 
 /** One PID and what it is on the other side. */
@@ -61,10 +61,6 @@ function toContainer(
   return { pid, translated: numberInContainer(process, container) ?? process.pid, container: container.label };
 }
 
-function usage(why: string, next: string): MpuError {
-  return new MpuError({ code: 'usage', what: 'cannot translate the PIDs', why, next, exitCode: ExitCode.usage });
-}
-
 /**
  * Translates PIDs; the answer has the same order, and the id of a thread counts as its process. On the host it is read
  * from /proc, on every kernel and without mpu.ko; in a container it is asked of mpu.ko or the namespace file.
@@ -77,13 +73,15 @@ export async function translatePids(
 ): Promise<TranslatedPid[]> {
   if (!isOnHost()) {
     if (selector === undefined) return translateHere(pids, direction === 'to-host');
-    throw usage(
+    throw usageError(
+      'cannot translate the PIDs',
       'this is inside a container, which can translate its own PIDs only',
       `mpu translate ${pids.join(' ')} --${direction}`,
     );
   }
   if (selector === undefined && direction === 'to-host') {
-    throw usage(
+    throw usageError(
+      'cannot translate the PIDs',
       'this is the host, where it has to be said whose PIDs they are',
       `mpu translate ${pids.join(' ')} --to-host --in CONTAINER`,
     );

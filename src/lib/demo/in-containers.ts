@@ -8,6 +8,7 @@ import { inject } from '../inject.js';
 import type { NvidiaClient } from '../nvidia-clients/nvidia-clients.js';
 import { runProcess } from '../system/run-process.js';
 import { shellQuote, SIMULATION, type Stage } from './comparison.js';
+import { hostArchitecture } from '../payload/libraries.js';
 
 /** The image that is injected. */
 export const BASE_IMAGE = 'localhost/mpu-demo:latest';
@@ -85,7 +86,7 @@ async function makeBaseImage(directory: string, client: NvidiaClient): Promise<v
     const present = await runProcess('podman', ['image', 'exists', BASE_IMAGE]);
     if (present.status === 0) return;
   }
-  const library = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/libnvidia-ml.so.1`;
+  const library = `/usr/lib/${hostArchitecture() ?? 'x86_64'}-linux-gnu/libnvidia-ml.so.1`;
   const aside = `${path}.part.tar`;
   const upload = (from: string, to: string): string => `--customize-hook=upload ${shellQuote(from)} ${to}`;
   const programs = ['/usr/bin/nvidia-smi', ...['train', 'serve'].map((name) => `/usr/local/bin/${name}`)];

@@ -2,7 +2,7 @@
 /** The demo without a container engine: a new PID namespace stands for the container. */
 import { join } from 'node:path';
 import type { NvidiaClient } from '../nvidia-clients/nvidia-clients.js';
-import { nativeLibrary } from '../package/library.js';
+import { nativeLibrary } from '../payload/libraries.js';
 import type { Stage } from './comparison.js';
 
 /**

@@ -2,7 +2,7 @@
 /** Checks of a container: whether nvidia-smi in it shows its own processes. */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { PIDNS_VOLUME, type PidnsState } from '../containers/pidns-file.js';
-import { nativeLibrary } from '../package/library.js';
+import { nativeLibrary } from '../payload/libraries.js';
 import { elfMachine } from '../system/elf.js';
 import { errnoName, messageOf } from '../errors.js';
 import { readRegularFile } from '../system/regular-file.js';

@@ -13,7 +13,7 @@ import {
 } from '../containers/processes.js';
 import { findDriver } from '../driver/driver.js';
 import { elfMachine } from '../system/elf.js';
-import { ExitCode, MpuError } from '../errors.js';
+import { ExitCode, MpuError, usageError } from '../errors.js';
 import { LOADERS } from '../payload/plan.js';
 import { libraryDirectory, readsPreloadFile, type LibraryDirectory } from '../payload/loader.js';
 import { Host } from '../system/host.js';
@@ -26,6 +26,7 @@ import type { DriverContext } from './driver-checks.js';
 import { interceptsBySysfs } from './interception.js';
 import { findPidnsBoot, mountCommand } from './pidns-boot.js';
 import { namespacesOf, prove, type MethodAnswer, type Proof } from './proof.js';
+import { hostArchitecture } from '../payload/libraries.js';
 
 /** The C library of a container's programs. */
 export type LibC =
@@ -84,15 +85,13 @@ export interface ContainerContext extends DriverContext {
   mountCommand: string;
 }
 
-const ARCHITECTURES: Partial<Record<NodeJS.Architecture, keyof typeof LOADERS>> = { x64: 'x86_64', arm64: 'aarch64' };
-
 /** A file of a container, with links followed inside of it. */
 async function fileOf(root: Host, path: string): Promise<Buffer | undefined> {
   return readRegularFile(await root.resolve(path));
 }
 
 async function findLibC(root: Host): Promise<LibC> {
-  const paths = LOADERS[ARCHITECTURES[process.arch] ?? 'x86_64'];
+  const paths = LOADERS[hostArchitecture() ?? 'x86_64'];
   const loader = await fileOf(root, paths.glibc);
   if (loader !== undefined && readsPreloadFile(loader)) {
     return { name: 'glibc', libraryDirectory: libraryDirectory(loader), machine: elfMachine(loader) };
@@ -110,7 +109,7 @@ async function findPreloads(root: Host, libc: LibC, variable: string | undefined
   ];
   // musl takes both for names.
   const lib = libc.name === 'glibc' ? libc.libraryDirectory : '$LIB';
-  const platform = libc.name === 'glibc' ? (ARCHITECTURES[process.arch] ?? '') : '$PLATFORM';
+  const platform = libc.name === 'glibc' ? (hostArchitecture() ?? '') : '$PLATFORM';
   return Promise.all(
     named.map(async ({ entry, by }) => {
       const expanded = entry
@@ -237,13 +236,7 @@ export async function ownContainer(): Promise<ContainerContext> {
 export async function containerFromHost(selector: string): Promise<ContainerContext> {
   const what = `cannot look into the container ${selector}`;
   if (!isOnHost()) {
-    throw new MpuError({
-      code: 'usage',
-      what,
-      why: 'this is inside a container',
-      next: 'mpu doctor, or run it on the host',
-      exitCode: ExitCode.usage,
-    });
+    throw usageError(what, 'this is inside a container', 'mpu doctor, or run it on the host');
   }
   if (process.getuid?.() !== 0) {
     throw new MpuError({

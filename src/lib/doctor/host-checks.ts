@@ -11,7 +11,7 @@ import { readRestrictions } from '../module/restrictions.js';
 import { sourceVersion } from '../module/source.js';
 import { moduleStatus, type ModuleStatus } from '../module/status.js';
 import { nativeAddon } from '../native-addon.js';
-import { nativeLibrary } from '../package/library.js';
+import { nativeLibrary } from '../payload/libraries.js';
 import { pidnsState, type PidnsState } from '../containers/pidns-file.js';
 import { DEFAULT_PIDNS, pidnsPath } from '../containers/processes.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';

@@ -2,7 +2,7 @@
 /** Taking mpu out of an image of a container engine. */
 import { throwIfInterrupted } from '../errors.js';
 import type { EjectResult, EjectOptions } from '../image/types.js';
-import { Label } from '../image/labels.js';
+import { Label, isMadeByMpu } from '../image/labels.js';
 import { ejectImage } from '../oci/eject-image.js';
 import { PRELOAD_ENTRY, PRELOAD_FILE, hasPreloadVariable, preloadEntries } from '../payload/preload-file.js';
 import { canonicalName, type EngineReference } from '../image/reference.js';
@@ -10,7 +10,6 @@ import { engineTarget } from '../image/target-names.js';
 import { sameTagError, targetExistsError } from '../image/target-errors.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, knownName, platformOf, supportedArchitecture, type Source } from './find-image.js';
-import { isMadeByMpu } from './inject-engine-image.js';
 import { withFiles, withSavedImage, type SavedImage } from './saved-image.js';
 
 const isMarked = ({ labels, environment }: EngineImage): boolean =>
@@ -19,7 +18,7 @@ const isMarked = ({ labels, environment }: EngineImage): boolean =>
 /** The image that was injected, where mpu's layer is the topmost and the engine still has it. */
 async function findOriginal({ engine, image }: Source): Promise<EngineImage | undefined> {
   const { [Label.base]: base } = image.labels;
-  if (!isMadeByMpu(image) || base === undefined) return undefined;
+  if (!isMadeByMpu(image.labels, image.layers.length) || base === undefined) return undefined;
   const original = await engine.inspect(base);
   const isSame = original?.id === base && original.layers.join() === image.layers.slice(0, -1).join();
   if (!isSame) return undefined;

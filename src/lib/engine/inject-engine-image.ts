@@ -2,7 +2,7 @@
 /** Injecting an image of a container engine: by a build on it that only adds, or by editing it in an archive. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
 import type { InjectOptions, InjectResult } from '../image/types.js';
-import { injectionLabels, Label } from '../image/labels.js';
+import { injectionLabels, Label, isMadeByMpu } from '../image/labels.js';
 import { planInjection, type InjectionPlan } from '../payload/plan.js';
 import { packLayer } from '../oci/pack-layer.js';
 import { sha256 } from '../image/digest.js';
@@ -53,11 +53,6 @@ function isSameInjection(image: EngineImage, source: EngineImage, labels: Record
     image.layers.length === source.layers.length + 1 &&
     [Label.base, Label.layer].every((name) => image.labels[name] === labels[name])
   );
-}
-
-/** Whether mpu made an image, and not somebody else from an image that mpu made. */
-export function isMadeByMpu(image: EngineImage): boolean {
-  return image.labels[Label.layers] === String(image.layers.length);
 }
 
 /** Builds the image without a name, and checks that nothing but the one layer was added. */
@@ -158,7 +153,7 @@ async function injectFound(
   if (existing !== undefined && entries.length > 0 && isSameInjection(existing, image, labels)) {
     return { ...common, outcome: 'unchanged', image: target, digest: existing.id, sizeAdded: 0 };
   }
-  if (existing !== undefined && !isMadeByMpu(existing) && options.force !== true) {
+  if (existing !== undefined && !isMadeByMpu(existing.labels, existing.layers.length) && options.force !== true) {
     throw targetExistsError(target, reference.text);
   }
   const outcome = existing === undefined ? 'created' : 'replaced';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What an image of a container engine has of mpu, and what an injection would do. */
 import { MpuError, throwIfInterrupted } from '../errors.js';
-import { Label } from '../image/labels.js';
+import { Label, isMadeByMpu } from '../image/labels.js';
 import type { InspectResult, InspectedPlatform, InspectOptions } from '../image/types.js';
 import { findLibC, planInjection, type ImageFiles } from '../payload/plan.js';
 import { architectureOf, loadLibraries } from '../payload/libraries.js';
@@ -15,7 +15,6 @@ import {
 import type { EngineReference } from '../image/reference.js';
 import type { EngineImage } from './engine-image.js';
 import { findImage, platformOf } from './find-image.js';
-import { isMadeByMpu } from './inject-engine-image.js';
 import { withImageFiles } from './saved-image.js';
 
 /** What stands in the configuration. */
@@ -24,7 +23,7 @@ function describe(image: EngineImage): Omit<InspectedPlatform, 'state' | 'onInje
   return {
     platform: platformOf(image),
     digest: image.id,
-    ...(version === undefined ? {} : { version, isOnTop: isMadeByMpu(image) }),
+    ...(version === undefined ? {} : { version, isOnTop: isMadeByMpu(image.labels, image.layers.length) }),
     ...(base === undefined ? {} : { base }),
     preloadVariable: preloadEntries(preloadVariable(image.environment) ?? ''),
   };

@@ -11,9 +11,9 @@ import {
 } from '../containers/containers.js';
 import type { Pod } from '../containers/names.js';
 import { argumentsOf, isOnHost, readProcess } from '../containers/processes.js';
-import { ExitCode, MpuError, messageOf } from '../errors.js';
+import { ExitCode, MpuError, messageOf, usageError } from '../errors.js';
 import { findProgram } from '../system/program.js';
-import { nativeLibrary } from '../package/library.js';
+import { nativeLibrary } from '../payload/libraries.js';
 import { runProcess } from '../system/run-process.js';
 import { translate } from '../translator.js';
 import {
@@ -143,13 +143,11 @@ export interface FindProcessesOptions {
 export async function findGpuProcesses({ selector, signal }: FindProcessesOptions = {}): Promise<GpuProcesses> {
   const onHost = isOnHost();
   if (selector !== undefined && !onHost) {
-    throw new MpuError({
-      code: 'usage',
-      what: `cannot look at the container ${selector}`,
-      why: 'this is inside a container, which sees its own processes only',
-      next: 'mpu ps, or run it on the host',
-      exitCode: ExitCode.usage,
-    });
+    throw usageError(
+      `cannot look at the container ${selector}`,
+      'this is inside a container, which sees its own processes only',
+      'mpu ps, or run it on the host',
+    );
   }
   const smi = onHost ? await findNvidiaSmi({ signal }) : await smiOfContainer(signal);
   const gpus = await queryGpus(smi);

@@ -20,5 +20,10 @@ export function injectionLabels(version: string, base: string, layer: string, la
   return { [Label.version]: version, [Label.base]: base, [Label.layer]: layer, [Label.layers]: String(layers) };
 }
 
+/** Tells an image that mpu made from one that somebody built on it: that has more than the noted number of layers. */
+export function isMadeByMpu(labels: Readonly<Record<string, unknown>>, layers: number): boolean {
+  return labels[Label.layers] === String(layers);
+}
+
 /** Names of mpu's labels and annotations. */
 export const LABEL_NAMES: readonly string[] = Object.values(Label);

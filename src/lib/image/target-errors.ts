@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Refusals that protect images which exist already. */
-import { ExitCode, MpuError } from '../errors.js';
+import { ExitCode, MpuError, usageError } from '../errors.js';
 import type { EngineName } from './types.js';
 import type { ImageReference } from './reference.js';
 import { parseRegistryReference } from './registry-reference.js';
@@ -24,10 +24,6 @@ export function targetExistsError(target: string, source: string, verb = 'inject
     why: 'an image of that name exists, and mpu did not make it from this one',
     next: `mpu ${verb} ${source} --tag OTHER, or with --force to replace it`,
   });
-}
-
-function usageError(what: string, why: string, next: string): MpuError {
-  return new MpuError({ code: 'usage', what, why, next, exitCode: ExitCode.usage });
 }
 
 /** Rejects options that make no sense for the place an image lies in. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The name of a new image: in an engine, a layout, an archive or a registry. */
 import { parse, join } from 'node:path';
-import { ExitCode, MpuError } from '../errors.js';
+import { ExitCode, MpuError, usageError } from '../errors.js';
 import {
   parseImageReference,
   IMAGE_ID,
@@ -13,10 +13,6 @@ import {
   type ArchiveReference,
 } from './reference.js';
 import { REGISTRY_TRANSPORT, isTag, parseRegistryReference, type RegistryReference } from './registry-reference.js';
-
-function unusable(what: string, why: string, next: string): MpuError {
-  return new MpuError({ code: 'usage', what, why, next, exitCode: ExitCode.usage });
-}
 
 /**
  * Where a new image goes: to the repository of `--push-to`, else to that of the source. Its tag is that of `--push-to`
@@ -30,13 +26,13 @@ export function registryTarget(
   const what = `cannot name the new image of ${source.text}`;
   if (pushTo !== undefined && place.digest !== undefined) {
     const next = `mpu ${verb} ${source.text} --push-to ${REGISTRY_TRANSPORT}HOST/NAME:TAG`;
-    throw unusable(what, 'the digest of the new image is not known before', next);
+    throw usageError(what, 'the digest of the new image is not known before', next);
   }
   let tag = wanted;
   if (wanted?.startsWith(REGISTRY_TRANSPORT) === true) {
     const named = parseRegistryReference(wanted);
     if (named.host !== place.host || named.repository !== place.repository || named.digest !== undefined) {
-      throw unusable(
+      throw usageError(
         what,
         '--tag names a tag of the same repository',
         `mpu ${verb} ${source.text} --push-to ${wanted}`,
@@ -46,12 +42,12 @@ export function registryTarget(
   }
   const pushed = pushTo !== undefined && place.isTagged ? place.tag : undefined;
   if (tag !== undefined && pushed !== undefined && tag !== pushed) {
-    throw unusable(what, `--tag says ${tag}, --push-to says ${pushed}`, 'leave one of them out');
+    throw usageError(what, `--tag says ${tag}, --push-to says ${pushed}`, 'leave one of them out');
   }
   const name = tag ?? pushed ?? (source.tag === undefined ? undefined : defaultTag(source.tag, verb));
   if (name === undefined)
-    throw unusable(what, 'the source is named by its digest', `mpu ${verb} ${source.text} --tag TAG`);
-  if (!isTag(name)) throw unusable(what, `${JSON.stringify(name)} is no tag`, `mpu ${verb} ${source.text} --tag TAG`);
+    throw usageError(what, 'the source is named by its digest', `mpu ${verb} ${source.text} --tag TAG`);
+  if (!isTag(name)) throw usageError(what, `${JSON.stringify(name)} is no tag`, `mpu ${verb} ${source.text} --tag TAG`);
   return { place, tag: name };
 }
 

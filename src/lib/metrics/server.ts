@@ -2,7 +2,7 @@
 /** Metrics over HTTP, for Prometheus to scrape. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ExitCode, MpuError, errnoName, messageOf } from '../errors.js';
+import { ExitCode, MpuError, errnoName, messageOf, usageError } from '../errors.js';
 import { CONTENT_TYPE } from './exposition.js';
 
 /** Where to listen. */
@@ -21,13 +21,11 @@ export function parseListenAddress(text: string): ListenAddress {
     const host = bracketed ?? plain ?? '';
     return { host: host === '' ? undefined : host, port: Number(port) };
   }
-  throw new MpuError({
-    code: 'usage',
-    what: 'cannot listen there',
-    why: `${JSON.stringify(text)} is no ADDRESS:PORT`,
-    next: 'mpu metrics --listen 127.0.0.1:9436',
-    exitCode: ExitCode.usage,
-  });
+  throw usageError(
+    'cannot listen there',
+    `${JSON.stringify(text)} is no ADDRESS:PORT`,
+    'mpu metrics --listen 127.0.0.1:9436',
+  );
 }
 
 function listenError(text: string, error: unknown): MpuError {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The files by which a system loads mpu.ko at boot, and with which parameters. */
-import { readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Host } from '../system/host.js';
+import { writeAtomic } from '../system/replace-file.js';
 import { readIfPresent } from '../system/regular-file.js';
 import { makeParent, type UndoList } from '../system/rollback.js';
 
@@ -60,13 +61,7 @@ async function writeConfiguration(
     await rm(path);
     return true;
   }
-  const aside = `${path}.${process.pid}.tmp`;
-  try {
-    await writeFile(aside, text);
-    await rename(aside, path);
-  } finally {
-    await rm(aside, { force: true });
-  }
+  await writeAtomic(path, Buffer.from(text));
   return true;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Building mpu.ko: in a directory of its own, kept in a cache until its sources or the kernel change. */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { publish, withLock, withScratch } from '../system/download-cache.js';
 import { MpuError, fileError, throwIfInterrupted } from '../errors.js';
 import type { Host } from '../system/host.js';
@@ -144,16 +144,4 @@ export async function cachedModule(host: Host, options: BuildOptions = {}): Prom
 /** The module for the kernel: from the cache, else built. */
 export async function builtModule(host: Host, options: BuildOptions = {}): Promise<BuiltModule> {
   return (await cachedModule(host, options)) ?? buildModule(host, options);
-}
-
-/** Copies a file beside its place and renames it there, so that no other ever sees a part of it. */
-export async function placeFile(source: string, target: string): Promise<void> {
-  const aside = join(dirname(target), `.mpu-${process.pid}.tmp`);
-  try {
-    await copyFile(source, aside);
-    await rename(aside, target);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw fileError(error, `cannot write ${target}`);
-  }
 }

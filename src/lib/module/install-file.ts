@@ -4,7 +4,8 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MpuError, throwIfInterrupted } from '../errors.js';
 import { configureBoot } from './boot-files.js';
-import { builtModule, cacheDirectory, placeFile, type BuiltModule } from './build.js';
+import { builtModule, cacheDirectory, type BuiltModule } from './build.js';
+import { copyAtomic } from '../system/replace-file.js';
 import type { Dkms, DkmsEntry } from './dkms.js';
 import type { Host } from '../system/host.js';
 import type { InstallResult, SkippedKernel, InstallOptions } from './install-types.js';
@@ -87,7 +88,7 @@ async function placeAll(
       for (const { kernel, built, path } of wanted) {
         await removeModules(host, kernel, path);
         await mkdir(dirname(path), { recursive: true });
-        await placeFile(built.path, path);
+        await copyAtomic(built.path, path);
         throwIfInterrupted(options.signal);
         await runDepmod(host, kernel);
       }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Making mpu.ko part of a system: for one kernel by a file, for all to come by DKMS. */
 import { stat } from 'node:fs/promises';
-import { ExitCode, MpuError, fileError } from '../errors.js';
+import { ExitCode, MpuError, fileError, usageError } from '../errors.js';
 import { Dkms } from './dkms.js';
 import type { Host } from '../system/host.js';
 import { installByDkms } from './install-dkms.js';
@@ -36,13 +36,11 @@ export async function installModule(host: Host, options: InstallOptions = {}): P
     const dkms = await Dkms.find(host);
     if (dkms === undefined || options.dkms === false) return await installFiles(host, dkms, options);
     if (options.key !== undefined || options.compiler !== undefined) {
-      throw new MpuError({
-        code: 'usage',
-        what: 'cannot install mpu.ko with DKMS',
-        why: 'DKMS signs and compiles by its own settings, also at the next kernel update',
-        next: 'set mok_signing_key and mok_certificate in /etc/dkms/framework.conf, or leave DKMS out: --no-dkms',
-        exitCode: ExitCode.usage,
-      });
+      throw usageError(
+        'cannot install mpu.ko with DKMS',
+        'DKMS signs and compiles by its own settings, also at the next kernel update',
+        'set mok_signing_key and mok_certificate in /etc/dkms/framework.conf, or leave DKMS out: --no-dkms',
+      );
     }
     return await installByDkms(host, dkms, options);
   } catch (error) {

@@ -2,7 +2,7 @@
 /** What a module of a kernel is built with: the kernel's headers, its configuration, its compiler. */
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExitCode, MpuError } from '../errors.js';
+import { ExitCode, MpuError, usageError } from '../errors.js';
 import { compilerCommand, distributionOf, headersCommand } from './distribution.js';
 import type { Host } from '../system/host.js';
 import { readIfPresent } from '../system/regular-file.js';
@@ -167,13 +167,7 @@ export async function chooseCompiler(host: Host, build: KernelBuild, chosen?: st
   if (chosen !== undefined) {
     const compiler = await identify(chosen);
     if (compiler !== undefined) return { program: chosen, variables: variablesFor(chosen, compiler, wanted) };
-    throw new MpuError({
-      code: 'usage',
-      what,
-      why: `${chosen} is no gcc or clang that runs here`,
-      next: 'give --cc a compiler',
-      exitCode: ExitCode.usage,
-    });
+    throw usageError(what, `${chosen} is no gcc or clang that runs here`, 'give --cc a compiler');
   }
   const kind = wanted?.kind ?? 'gcc';
   const named =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Loading mpu.ko into the running kernel and taking it out again. Nothing persists over a boot. */
-import { ExitCode, MpuError, throwIfInterrupted } from '../errors.js';
+import { ExitCode, MpuError, throwIfInterrupted, usageError } from '../errors.js';
 import { queryModule, type ModuleState } from '../translator.js';
 import { builtModule, cachedModule, type BuildOptions } from './build.js';
 import type { Host } from '../system/host.js';
@@ -96,13 +96,11 @@ async function load(host: Host, options: LoadOptions): Promise<LoadResult> {
   const what = 'cannot load mpu.ko';
   const query = options.query ?? queryModule;
   if (!host.isRunningKernel) {
-    throw new MpuError({
-      code: 'usage',
+    throw usageError(
       what,
-      why: `a module is loaded into the kernel that runs, ${host.running}, and this is for ${host.kernel}`,
-      next: `mpu module install${host.flags}, then boot that kernel`,
-      exitCode: ExitCode.usage,
-    });
+      `a module is loaded into the kernel that runs, ${host.running}, and this is for ${host.kernel}`,
+      `mpu module install${host.flags}, then boot that kernel`,
+    );
   }
   checkRelease(host);
   await checkLoadable(host);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Signing mpu.ko with the kernel's own sign-file. */
-import { copyFile, access, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ExitCode, MpuError, fileError } from '../errors.js';
+import { access, copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ExitCode, MpuError, fileError, usageError } from '../errors.js';
 import type { Host } from '../system/host.js';
 import { kernelBuild } from './kernel-build.js';
 import { readModuleFile } from './module-file.js';
 import { findProgram, lastLines } from '../system/program.js';
+import { copyAtomic } from '../system/replace-file.js';
 import { runProcess } from '../system/run-process.js';
 
 /** A machine owner key: files of the private key (PEM) and of its certificate (DER or PEM). */
@@ -19,13 +20,11 @@ export interface SigningKey {
 export function signingKey(key: string | undefined, certificate: string | undefined): SigningKey | undefined {
   if (key !== undefined && certificate !== undefined) return { key, certificate };
   if (key === undefined && certificate === undefined) return undefined;
-  throw new MpuError({
-    code: 'usage',
-    what: 'cannot sign mpu.ko',
-    why: `${key === undefined ? '--key' : '--cert'} is missing`,
-    next: 'give both --key and --cert',
-    exitCode: ExitCode.usage,
-  });
+  throw usageError(
+    'cannot sign mpu.ko',
+    `${key === undefined ? '--key' : '--cert'} is missing`,
+    'give both --key and --cert',
+  );
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -35,7 +34,7 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /**
- * Signs a module in place: a copy is signed, then renamed over it. Throws an MpuError when the headers
+ * Signs a module in place: a copy is signed, and takes its place. Throws an MpuError when the headers
  * have no sign-file, a file is missing, or signing fails; the module is then as before.
  */
 export async function signModule(host: Host, path: string, { key, certificate }: SigningKey): Promise<void> {
@@ -71,14 +70,17 @@ export async function signModule(host: Host, path: string, { key, certificate }:
       exitCode: ExitCode.hostUnsupported,
     });
   }
-  const aside = `${path}.${process.pid}.tmp`;
+  const scratch = await mkdtemp(join(dirname(path), '.mpu-')).catch((error: unknown) => {
+    throw fileError(error, what);
+  });
   try {
-    await copyFile(path, aside);
+    const copy = join(scratch, 'mpu.ko');
+    await copyFile(path, copy);
     const result = await runProcess(program, [
       build.config.get('CONFIG_MODULE_SIG_HASH') ?? 'sha256',
       key,
       certificate,
-      aside,
+      copy,
     ]);
     if (result.status !== 0) {
       throw new MpuError({
@@ -88,7 +90,7 @@ export async function signModule(host: Host, path: string, { key, certificate }:
         next: 'check that the key and the certificate belong together; an encrypted key wants its password in KBUILD_SIGN_PIN',
       });
     }
-    if (!(await readModuleFile(aside)).signed) {
+    if (!(await readModuleFile(copy)).signed) {
       throw new MpuError({
         code: 'sign-failed',
         what,
@@ -96,9 +98,10 @@ export async function signModule(host: Host, path: string, { key, certificate }:
         next: 'check the key and the certificate',
       });
     }
-    await rename(aside, path);
+    await copyAtomic(copy, path);
   } catch (error) {
-    await rm(aside, { force: true });
     throw fileError(error, what);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
   }
 }

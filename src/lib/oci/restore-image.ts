@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Taking back an injection whose layer is the topmost: the image that was injected, byte for byte where that can be. */
 import { isDeepStrictEqual } from 'node:util';
-import { Label, LABEL_NAMES } from '../image/labels.js';
+import { Label, LABEL_NAMES, isMadeByMpu } from '../image/labels.js';
 import { removePreloadVariable } from '../payload/preload-file.js';
 import { isJsonObject, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
 import { sha256 } from '../image/digest.js';
@@ -19,7 +19,7 @@ export interface Restored {
 /** Whether the topmost layer of an image is the one that an injection added. */
 export function isInjectedOnTop(image: Image): boolean {
   const labels = labelsOf(image);
-  return labels[Label.layers] === String(image.layers.length) && labels[Label.layer] === image.diffIds.at(-1);
+  return isMadeByMpu(labels, image.layers.length) && labels[Label.layer] === image.diffIds.at(-1);
 }
 
 /** The history without the line of the topmost layer. */

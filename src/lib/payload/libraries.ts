@@ -23,7 +23,11 @@ export type Libraries = Partial<Record<LibraryArchitecture, Buffer>>;
 /** Where a build leaves the libraries: `<directory>/<architecture>/libmpu.so`. */
 export const defaultLibraryDirectory = join(packageRoot, 'build', 'preload');
 
-const ARCHITECTURES: Record<string, Architecture> = { amd64: 'x86_64', arm64: 'aarch64' };
+/** The architectures that images can have, by their names in image configurations and in Dockerfiles (TARGETARCH). */
+export const IMAGE_ARCHITECTURES: Readonly<Record<string, Architecture>> = { amd64: 'x86_64', arm64: 'aarch64' };
+
+/** The same by Node's names. */
+const HOST_ARCHITECTURES: Partial<Record<NodeJS.Architecture, Architecture>> = { x64: 'x86_64', arm64: 'aarch64' };
 
 /** The libraries an image needs: an x86_64 image may hold 32-bit programs, too. */
 const NEEDED: Record<Architecture, readonly LibraryArchitecture[]> = {
@@ -40,7 +44,18 @@ const ELF_KIND: Record<LibraryArchitecture, { elfClass: number; machine: number 
 
 /** The architecture by the name that image configurations use (`amd64`, `arm64`); undefined for those mpu lacks. */
 export function architectureOf(platform: string): Architecture | undefined {
-  return Object.hasOwn(ARCHITECTURES, platform) ? ARCHITECTURES[platform] : undefined;
+  return Object.hasOwn(IMAGE_ARCHITECTURES, platform) ? IMAGE_ARCHITECTURES[platform] : undefined;
+}
+
+/** The architecture of this machine's containers; undefined for those mpu lacks. */
+export function hostArchitecture(): Architecture | undefined {
+  return HOST_ARCHITECTURES[process.arch];
+}
+
+/** The libmpu.so for programs like this one. */
+export function nativeLibrary(): string {
+  const architecture = process.arch === 'ia32' ? 'i386' : (hostArchitecture() ?? process.arch);
+  return join(defaultLibraryDirectory, architecture, 'libmpu.so');
 }
 
 function isLibraryFor(architecture: LibraryArchitecture, data: Buffer): boolean {

@@ -2,7 +2,7 @@
 /** An image in a registry, edited there: what mpu adds is sent, layers that are there stay. */
 import { buffer } from 'node:stream/consumers';
 import { throwIfInterrupted } from '../errors.js';
-import { Label } from '../image/labels.js';
+import { Label, isMadeByMpu } from '../image/labels.js';
 import { MAX_JSON_SIZE, isIndex, isJsonObject, type Descriptor, type JsonObject } from '../oci/descriptor.js';
 import { sha256, isDigest } from '../image/digest.js';
 import { annotationsOf, labelsOf, readImage } from '../oci/image.js';
@@ -154,7 +154,7 @@ export class RegistryStore implements ImageStore {
     if (isIndex(this.descriptor))
       return annotationsOf(await this.readJson(this.descriptor))[Label.version] !== undefined;
     const image = await readImage(this, this.descriptor);
-    return labelsOf(image)[Label.layers] === String(image.layers.length);
+    return isMadeByMpu(labelsOf(image), image.layers.length);
   }
 
   #manifest({ digest, size }: Pick<Descriptor, 'digest'> & { size?: number }): Promise<Manifest> {

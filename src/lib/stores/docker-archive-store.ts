@@ -5,7 +5,6 @@
  * which is its id in docker. The new image goes to an archive of its own.
  */
 import { ExitCode, MpuError } from '../errors.js';
-import { Label } from '../image/labels.js';
 import { isDigest, sha256 } from '../image/digest.js';
 import { canonicalName, type ArchiveReference } from '../image/reference.js';
 import { archiveTarget, newName, type TargetRequest } from '../image/target-names.js';
@@ -21,6 +20,7 @@ import {
 } from '../oci/descriptor.js';
 import { MAGIC_SIZE, compressionOf } from '../oci/decompress.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
+import { isMadeByMpu } from '../image/labels.js';
 
 /** An image as manifest.json has it. */
 interface ArchivedImage {
@@ -95,9 +95,9 @@ async function existingImage(file: string, name: string | undefined): Promise<Ex
     const parsed = parseJsonObject(bytes, image.Config, (why) => archiveError(file, why));
     const { config } = parsed;
     const labels = isJsonObject(config) && isJsonObject(config.Labels) ? config.Labels : {};
-    const layers = diffIdsOf(parsed)?.length;
+    const layers = diffIdsOf(parsed)?.length ?? 0;
     const isSameName = image.RepoTags.join() === (name ?? '');
-    return { digest: isSameName ? sha256(bytes) : undefined, isMadeByMpu: labels[Label.layers] === String(layers) };
+    return { digest: isSameName ? sha256(bytes) : undefined, isMadeByMpu: isMadeByMpu(labels, layers) };
   } catch {
     // Whatever it is, mpu did not make it.
     return { digest: undefined, isMadeByMpu: false };

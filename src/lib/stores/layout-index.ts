@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** index.json of an OCI layout, in a directory or an archive: which tag names which image. */
 import { ExitCode, MpuError } from '../errors.js';
+import { Label } from '../image/labels.js';
 import { version } from '../package/version.js';
 import { layoutError, type LayoutTransport } from './blob-store.js';
 import { parseJsonObject, isDescriptor, omit, type Descriptor, type JsonObject } from '../oci/descriptor.js';
 
 /** Annotation that holds a tag (image-spec, annotations.md). */
 const REF_NAME = 'org.opencontainers.image.ref.name';
-/** Annotation of index entries that mpu made; its value is the version of mpu. */
-const MADE_BY_MPU = 'dev.mpu.version';
 /** containerd's full image name would contradict the new tag. */
 const CONTAINERD_NAME = 'io.containerd.image.name';
 
@@ -17,17 +16,17 @@ export function tagOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[REF_NAME];
 }
 
-/** Whether mpu made an entry. */
-export function isMadeByMpu(entry: Descriptor): boolean {
-  return entry.annotations?.[MADE_BY_MPU] !== undefined;
+/** Tells entries that mpu made: their annotation is the version of mpu. */
+export function isEntryOfMpu(entry: Descriptor): boolean {
+  return entry.annotations?.[Label.version] !== undefined;
 }
 
-/** The entry that gives an image a tag. `isMade`: see {@link isMadeByMpu}. */
+/** The entry that gives an image a tag. `isMade`: see {@link isEntryOfMpu}. */
 export function entryOf(image: Descriptor, tag: string | undefined, isMade: boolean): Descriptor {
   const annotations = {
-    ...omit(image.annotations ?? {}, REF_NAME, CONTAINERD_NAME, MADE_BY_MPU),
+    ...omit(image.annotations ?? {}, REF_NAME, CONTAINERD_NAME, Label.version),
     ...(tag === undefined ? {} : { [REF_NAME]: tag }),
-    ...(isMade ? { [MADE_BY_MPU]: version } : {}),
+    ...(isMade ? { [Label.version]: version } : {}),
   };
   const entry = { ...image, annotations };
   if (Object.keys(annotations).length === 0) Reflect.deleteProperty(entry, 'annotations');
@@ -77,7 +76,7 @@ export class LayoutIndex {
       if (found !== undefined) return found;
       throw new MpuError({ code: 'tag-not-found', what, why: `there is no tag ${tag}; ${known}`, next });
     }
-    const originals = this.entries.filter((entry) => !isMadeByMpu(entry));
+    const originals = this.entries.filter((entry) => !isEntryOfMpu(entry));
     const candidates = originals.length > 0 ? originals : this.entries;
     const [only] = candidates;
     if (only !== undefined && candidates.every(({ digest }) => digest === only.digest)) return only;

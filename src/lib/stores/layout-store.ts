@@ -7,7 +7,7 @@ import { layoutTarget, type TargetRequest } from '../image/target-names.js';
 import { layoutError } from './blob-store.js';
 import type { Descriptor, JsonObject } from '../oci/descriptor.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
-import { entryOf, isMadeByMpu, tagOf } from './layout-index.js';
+import { entryOf, isEntryOfMpu, tagOf } from './layout-index.js';
 import { Layout } from './layout.js';
 
 /** The image that a reference names in an OCI layout. */
@@ -82,7 +82,7 @@ export class LayoutStore implements ImageStore {
       async existing(): Promise<ExistingImage | undefined> {
         await layout.lock();
         const entry = layout.index.find(tag);
-        return entry && { digest: entry.digest, isMadeByMpu: isMadeByMpu(entry) };
+        return entry && { digest: entry.digest, isMadeByMpu: isEntryOfMpu(entry) };
       },
       commit: (image, isInjected) => layout.add(entryOf(image, tag, isInjected)),
     };

@@ -17,7 +17,7 @@ import {
 import { matchesDigest, sha256 } from '../image/digest.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
 import { isAttestation } from '../oci/image.js';
-import { LayoutIndex, checkMarker, entryOf, isMadeByMpu, tagOf } from './layout-index.js';
+import { LayoutIndex, checkMarker, entryOf, isEntryOfMpu, tagOf } from './layout-index.js';
 
 function blobName(digest: string): string {
   return `blobs/${digest.replace(':', '/')}`;
@@ -39,7 +39,7 @@ async function existingImage(file: string, tag: string | undefined): Promise<Exi
     const { entries } = await readLayoutIndex(await ArchiveFile.open(file), file);
     const [entry] = entries;
     if (entry === undefined || entries.length > 1) return { digest: undefined, isMadeByMpu: false };
-    return { digest: tagOf(entry) === tag ? entry.digest : undefined, isMadeByMpu: isMadeByMpu(entry) };
+    return { digest: tagOf(entry) === tag ? entry.digest : undefined, isMadeByMpu: isEntryOfMpu(entry) };
   } catch {
     // Whatever it is, mpu did not make it.
     return { digest: undefined, isMadeByMpu: false };

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ExitCode, MpuError } from '../errors.js';
+import { usageError } from '../errors.js';
 import { resolveBelow } from './rooted-path.js';
 import { readIfPresent } from './regular-file.js';
 
@@ -33,13 +33,18 @@ export class Host {
   static async open(options: HostOptions = {}): Promise<Host> {
     const root = resolve(options.root ?? '/');
     if (!existsSync(join(root, '.'))) {
-      throw usageError(`${root} is no directory`, 'give --root the root directory of a system');
+      throw usageError(
+        'cannot find the system',
+        `${root} is no directory`,
+        'give --root the root directory of a system',
+      );
     }
     const kernelFile = (path: string): string => (existsSync(join(root, 'proc/sys')) ? join(root, path) : path);
     const running = ((await readIfPresent(kernelFile('/proc/sys/kernel/osrelease'))) ?? release()).trim();
     const kernel = options.kernel ?? running;
     if (!RELEASE.test(kernel)) {
       throw usageError(
+        'cannot find the system',
         `${JSON.stringify(kernel)} is no kernel release`,
         'give --kernel what uname -r prints on it, e.g. 6.1.0-18-amd64',
       );
@@ -85,8 +90,4 @@ export class Host {
     const root = this.isThisSystem ? '' : ` --root ${this.root}`;
     return this.isRunningKernel ? root : `${root} --kernel ${this.kernel}`;
   }
-}
-
-function usageError(why: string, next: string): MpuError {
-  return new MpuError({ code: 'usage', what: 'cannot find the system', why, next, exitCode: ExitCode.usage });
 }

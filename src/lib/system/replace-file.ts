@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Files that change as a whole, or not at all. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoName, fileError } from '../errors.js';
 
@@ -41,8 +41,8 @@ export async function writeAtomic(path: string, data: Buffer, mode = 0o644): Pro
 }
 
 /**
- * Writes a file aside and renames it into place; its directory is made. Returns false where it had those
- * bytes already. Rejects with an MpuError; then it is as before.
+ * Writes a file as a whole, and makes its directory. Returns false if the file had those bytes already. Rejects with an
+ * MpuError; then the file is as before.
  */
 export async function writeIfChanged(path: string, content: string | Buffer): Promise<boolean> {
   try {
@@ -56,5 +56,19 @@ export async function writeIfChanged(path: string, content: string | Buffer): Pr
     return true;
   } catch (error) {
     throw fileError(error, `cannot write ${path}`);
+  }
+}
+
+/** Replaces a file by a copy of another one, with its permissions, as a whole; rejects with an MpuError. */
+export async function copyAtomic(source: string, target: string): Promise<void> {
+  try {
+    const [data, { mode }] = [await readFile(source), await stat(source)];
+    await replaceFile(target, mode & 0o777, async (file) => {
+      await file.writeFile(data);
+      // open() leaves out what the umask forbids.
+      await file.chmod(mode & 0o777);
+    });
+  } catch (error) {
+    throw fileError(error, `cannot write ${target}`);
   }
 }

@@ -10,7 +10,7 @@ import { REGIMES } from '#mpu/lib/driver/regimes.js';
 import { elfMachine } from '#mpu/lib/system/elf.js';
 import { MpuError } from '#mpu/lib/errors.js';
 import { Host } from '#mpu/lib/system/host.js';
-import { nativeLibrary } from '#mpu/lib/package/library.js';
+import { nativeLibrary } from '#mpu/lib/payload/libraries.js';
 import { makeFixture } from '../../support/module-fixture.js';
 
 const LIBRARY = readFileSync(nativeLibrary());

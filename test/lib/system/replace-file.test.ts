@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { replaceFile } from '#mpu/lib/system/replace-file.js';
+import { copyAtomic, replaceFile, writeIfChanged } from '#mpu/lib/system/replace-file.js';
 
 await t.test('a file is replaced as a whole, or not at all', async (t) => {
   const directory = t.testdir({ file: 'old' });
@@ -38,4 +38,27 @@ await t.test('what somebody else is writing stays', async (t) => {
   );
   t.equal(await readFile(other, 'utf8'), 'theirs');
   t.equal(await readFile(path, 'utf8'), 'ours');
+});
+
+await t.test('a copy has the data and permissions of its source, whatever the umask', async (t) => {
+  const directory = t.testdir({ source: 'data' });
+  const [source, target] = [join(directory, 'source'), join(directory, 'target')];
+  await chmod(source, 0o644);
+  const umask = process.umask(0o077);
+  t.teardown(() => process.umask(umask));
+  await copyAtomic(source, target);
+  t.equal(await readFile(target, 'utf8'), 'data');
+  t.equal((await stat(target)).mode & 0o777, 0o644);
+  await t.rejects(copyAtomic(join(directory, 'missing'), target), { code: 'file-error' });
+  t.same((await readdir(directory)).sort(), ['source', 'target'], 'nothing is left behind');
+});
+
+await t.test('a file that has those bytes already is left alone', async (t) => {
+  const path = join(t.testdir(), 'new', 'file');
+  t.equal(await writeIfChanged(path, 'one'), true);
+  const before = await stat(path);
+  t.equal(await writeIfChanged(path, 'one'), false);
+  t.equal((await stat(path)).ino, before.ino);
+  t.equal(await writeIfChanged(path, 'two'), true);
+  t.equal(await readFile(path, 'utf8'), 'two');
 });
