@@ -5,6 +5,7 @@ import { isOnHost } from '../lib/containers/processes.js';
 import { runChecks, works, type Check, type CheckResult, type Verdict } from '../lib/doctor/check.js';
 import { CONTAINER_CHECKS, containerSummary } from '../lib/doctor/container-checks.js';
 import { containerFromHost, ownContainer, type ContainerContext } from '../lib/doctor/container-context.js';
+import { SHARED_PAGE_CHECK } from '../lib/doctor/shared-page.js';
 import { DRIVER_CHECKS, needsNoMpu, type DriverContext } from '../lib/doctor/driver-checks.js';
 import { HOST_CHECKS, hostContext, hostSummary, type HostContext } from '../lib/doctor/host-checks.js';
 import { RUNTIME_CHECKS } from '../lib/doctor/runtime-checks.js';
@@ -32,7 +33,7 @@ Exit codes: 0 the right processes are shown; 1 they are not, or no such containe
 2 usage; 4 permission denied.
 `;
 
-const HOST: readonly Check<HostContext>[] = [...DRIVER_CHECKS, ...HOST_CHECKS, ...RUNTIME_CHECKS];
+const HOST: readonly Check<HostContext>[] = [...DRIVER_CHECKS, SHARED_PAGE_CHECK, ...HOST_CHECKS, ...RUNTIME_CHECKS];
 const CONTAINER: readonly Check<ContainerContext>[] = [...DRIVER_CHECKS, ...CONTAINER_CHECKS];
 
 /** A diagnosis, as it goes into the JSON document. */
