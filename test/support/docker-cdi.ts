@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** A docker that knows CDI (25 and later): the system's, or else Debian trixie's, in a directory of its own. */
+/** A docker that knows CDI (25 and later): the system's, or else that of a newer Debian, in a directory of its own. */
 import { access, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
-import { debianMirrors, readSystemSources } from '#mpu/lib/nvidia-clients/apt-sources.js';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { unpackFromDebian } from './debian-packages.js';
 import { checkout, run } from './mpu.js';
 
 const CACHE = join(checkout, '.cache', 'docker');
-const SUITE = 'trixie';
+const SUITES = [['trixie'], ['forky'], ['sid']];
 
 /** What is taken of each package. Its runc needs trixie's libc, and any runc will do. */
 const PROGRAMS: Record<string, readonly string[]> = {
@@ -23,16 +22,14 @@ async function knowsCdi(program: string): Promise<boolean> {
 }
 
 async function fetch(place: string): Promise<void> {
-  const [mirror] = debianMirrors(await readSystemSources());
-  if (mirror === undefined) throw new Error('apt has no Debian mirror');
   await withScratch(CACHE, async (scratch) => {
-    const apt = await PrivateApt.open(join(scratch, 'apt'), [{ ...mirror, suites: [SUITE], components: ['main'] }]);
+    const unpacked = join(scratch, 'root');
+    await unpackFromDebian(SUITES, Object.keys(PROGRAMS), unpacked, join(scratch, 'apt'));
     const finished = join(scratch, 'bin');
     await mkdir(finished);
-    await apt.unpackNewest(Object.keys(PROGRAMS), join(scratch, 'root'));
     for (const programs of Object.values(PROGRAMS)) {
       for (const program of programs)
-        await copyFile(join(scratch, 'root', program), join(finished, program.replace(/.*\//, '')));
+        await copyFile(join(unpacked, program), join(finished, program.replace(/.*\//, '')));
     }
     await publish(finished, place);
   });
@@ -44,7 +41,7 @@ async function fetch(place: string): Promise<void> {
  */
 export async function dockerWithCdi(): Promise<string> {
   if ((await knowsCdi('docker')) && (await knowsCdi('dockerd'))) return '';
-  const place = join(CACHE, SUITE);
+  const place = join(CACHE, 'with-cdi');
   try {
     await withLock(join(CACHE, 'lock'), async () => {
       await access(place).catch(() => fetch(place));
@@ -52,7 +49,9 @@ export async function dockerWithCdi(): Promise<string> {
   } catch (error) {
     return `NOT TESTED: no docker with CDI: ${String(error)}`;
   }
-  return (await knowsCdi(join(place, 'dockerd'))) ? place : `NOT TESTED: ${SUITE}'s docker does not run on this system`;
+  return (await knowsCdi(join(place, 'dockerd')))
+    ? place
+    : "NOT TESTED: Debian's newer docker does not run on this system";
 }
 
 /** A shell where /etc is not this machine's. */

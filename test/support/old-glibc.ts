@@ -2,9 +2,8 @@
 /** The oldest glibc that the package archive has, with a few programs: Debian bullseye's, 2.31. */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
-import { debianMirrors, readSystemSources } from '#mpu/lib/nvidia-clients/apt-sources.js';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
+import { unpackFromDebian } from './debian-packages.js';
 import { checkout } from './mpu.js';
 
 const CACHE = join(checkout, '.cache', 'glibc');
@@ -21,11 +20,8 @@ export async function oldGlibc(): Promise<string> {
       )
     )
       return;
-    const [mirror] = debianMirrors(await readSystemSources());
-    if (mirror === undefined) throw new Error('apt has no Debian mirror');
     await withScratch(CACHE, async (scratch) => {
-      const apt = await PrivateApt.open(join(scratch, 'apt'), [{ ...mirror, suites: [SUITE], components: ['main'] }]);
-      await apt.unpackNewest(['libc6', 'coreutils'], join(scratch, 'root'));
+      await unpackFromDebian([[SUITE]], ['libc6', 'coreutils'], join(scratch, 'root'), join(scratch, 'apt'));
       await publish(join(scratch, 'root'), place);
     });
   });

@@ -8,6 +8,8 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf } from '../errors.js';
+import { PAUSES, retry } from '../system/retry.js';
 import type { AptSource } from './apt-sources.js';
 
 const run = promisify(execFile);
@@ -22,7 +24,7 @@ export interface PackageVersion {
 const stderrOf = (error: unknown): string =>
   error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' && error.stderr.trim() !== ''
     ? error.stderr.trim()
-    : String(error);
+    : messageOf(error);
 
 function deb822(source: AptSource, architecture: string): string {
   const lines = [
@@ -55,11 +57,41 @@ function callApt(
   });
 }
 
+/** What apt says about a mirror that does not answer or is overloaded. */
+const DOWN =
+  /Could not (connect|resolve)|Cannot initiate the connection|Unable to connect|Temporary failure|[Cc]onnection (refused|timed out|reset|failed)|\b(429|50[0-4]) /;
+
+const isDown = (said: string): boolean => DOWN.test(said);
+
+/** What it says about indexes while they are replaced on the mirror. */
+const IN_UPDATE = /Hash Sum mismatch|unexpected size/;
+
+/**
+ * Calls `work` until it succeeds or a minute has passed; an administrator may have set fewer retries. apt's own are of no
+ * use here: it does not connect again to an address that has refused once.
+ */
+async function patiently<T>(work: () => Promise<T>, passes: (said: string) => boolean = isDown): Promise<T> {
+  const { stdout } = await run('apt-config', ['shell', 'RETRIES', 'Acquire::Retries']);
+  const retries = /^RETRIES='(\d+)'$/m.exec(stdout)?.[1];
+  return retry(
+    work,
+    (error) => passes(stderrOf(error)),
+    PAUSES.slice(0, retries === undefined ? undefined : Number(retries)),
+  );
+}
+
 /** Fetches the package indexes; returns what apt said about those that it could not fetch. */
 async function update(directory: string): Promise<string> {
   try {
-    // A mirror that does not answer is a warning for apt, a suite that is not there an error.
-    return (await callApt(directory, 'apt-get', ['-q', 'update'])).stderr.trim();
+    await patiently(
+      async () => {
+        const { stderr } = await callApt(directory, 'apt-get', ['-q', 'update']);
+        // A mirror that does not answer is a warning for apt, a suite that is not there an error.
+        if (stderr.trim() !== '') throw new Error(stderr.trim());
+      },
+      (said) => isDown(said) || IN_UPDATE.test(said),
+    );
+    return '';
   } catch (error) {
     return stderrOf(error);
   }
@@ -102,7 +134,7 @@ export class PrivateApt {
       // The sandbox user could not write below a home directory.
       'APT::Sandbox::User': 'root',
       'Acquire::Languages': 'none',
-      'Acquire::Retries': '3',
+      'Acquire::Retries': '0',
       'Dir::Cache': join(directory, 'cache'),
       'Dir::Cache::archives': join(directory, 'cache', 'archives/'),
       'Dir::Cache::pkgcache': '',
@@ -148,7 +180,7 @@ export class PrivateApt {
     const downloads = join(this.directory, 'download', `${wanted.name}_${wanted.version}`);
     await mkdir(downloads, { recursive: true });
     try {
-      await this.call('apt-get', ['-q', 'download', `${wanted.name}=${wanted.version}`], downloads);
+      await patiently(() => this.call('apt-get', ['-q', 'download', `${wanted.name}=${wanted.version}`], downloads));
       await unpackAll(downloads, target);
     } catch (error) {
       throw new Error(`apt cannot download ${wanted.name} ${wanted.version}: ${stderrOf(error)}`, { cause: error });
@@ -170,14 +202,8 @@ export class PrivateApt {
   /** Downloads one package with everything it depends on, libc included, and unpacks all into `target`. */
   async unpackWithDependencies(wanted: PackageVersion, target: string): Promise<void> {
     try {
-      await this.call('apt-get', [
-        '-q',
-        '-y',
-        '--no-install-recommends',
-        '--download-only',
-        'install',
-        `${wanted.name}=${wanted.version}`,
-      ]);
+      const options = ['-q', '-y', '--no-install-recommends', '--download-only'];
+      await patiently(() => this.call('apt-get', [...options, 'install', `${wanted.name}=${wanted.version}`]));
       await unpackAll(join(this.directory, 'cache', 'archives'), target);
     } catch (error) {
       throw new Error(`apt cannot download ${wanted.name} ${wanted.version}: ${stderrOf(error)}`, { cause: error });

@@ -29,7 +29,7 @@ export const terminalProgress: Progress = (line) => {
 };
 
 /** The suites that between them hold every release still packaged. */
-const DEBIAN_SUITES = ['bullseye', 'bookworm', 'trixie', 'sid', 'experimental'];
+const DEBIAN_SUITES = ['bullseye', 'bookworm', 'trixie', 'forky', 'sid', 'experimental'];
 
 /**
  * The sources to ask: on a Debian mirror the non-free part of every suite, whichever of them the
@@ -72,11 +72,14 @@ interface Offer {
   library: PackageVersion;
 }
 
+/** The releases that the sources have both packages of; a new one reaches an archive package by package. */
 async function offers(apt: PrivateApt): Promise<Map<string, Offer[]>> {
   const names = (await apt.names('nvidia-')).filter((name) => libraryPackage(name) !== undefined);
+  const libraries = await apt.versions(names.flatMap((name) => libraryPackage(name) ?? []));
   const byRelease = new Map<string, Offer[]>();
   for (const smi of await apt.versions(names)) {
-    const library = { name: libraryPackage(smi.name) ?? '', version: smi.version };
+    const library = libraries.find(({ name, version }) => name === libraryPackage(smi.name) && version === smi.version);
+    if (library === undefined) continue;
     const release = upstreamVersion(smi.version);
     // Transitional packages carry the number of a release without its files.
     if (!/^\d+\.\d+/.test(release)) continue;
@@ -149,6 +152,25 @@ async function fetchRelease(
   throw downloadFailed(`nvidia-smi ${release} cannot be fetched`, failures.join('; '));
 }
 
+/** How many releases are tried. A mirror in the middle of an update may lack files of the newest. */
+const MAX_TRIED = 2;
+
+/** Fetches the first of the candidates that can be fetched. */
+async function fetchFirst(candidates: string[], fetch: (release: string) => Promise<void>): Promise<void> {
+  const tried = candidates.slice(0, MAX_TRIED);
+  const reasons: string[] = [];
+  for (const release of tried) {
+    try {
+      await fetch(release);
+      return;
+    } catch (error) {
+      if (!(error instanceof MpuError)) throw error;
+      reasons.push(error.why);
+    }
+  }
+  throw downloadFailed(`nvidia-smi ${tried.join(' or ')} cannot be fetched`, reasons.join('; '));
+}
+
 /** What a download needs to know beyond where it goes. */
 export interface FetchOptions {
   /** Told about each download; by default a terminal's stderr is. */
@@ -158,14 +180,15 @@ export interface FetchOptions {
 }
 
 /**
- * What `select` finds in the cache; when it finds nothing, first downloads what `choose` names.
+ * What `select` finds in the cache; when it finds nothing, first downloads what `choose` names: lists of releases, one
+ * release of each.
  * One process at a time downloads; the others wait and then find it done.
  */
 async function obtain<T>(
   cacheDirectory: string,
   options: FetchOptions,
   select: (present: NvidiaClient[]) => T | undefined,
-  choose: (present: NvidiaClient[], available: string[]) => string[],
+  choose: (present: NvidiaClient[], available: string[]) => string[][],
 ): Promise<T | undefined> {
   const root = join(cacheDirectory, 'nvidia');
   const progress = options.progress ?? terminalProgress;
@@ -181,9 +204,11 @@ async function obtain<T>(
       const available = await offers(apt);
       const releases = [...available.keys()].sort(compareReleases);
       try {
-        for (const release of choose(await cached(root), releases)) {
-          progress(`nvidia-smi ${release}: downloading`);
-          await fetchRelease(apt, root, scratch, release, available.get(release) ?? []);
+        for (const candidates of choose(await cached(root), releases)) {
+          await fetchFirst(candidates, async (release) => {
+            progress(`nvidia-smi ${release}: downloading`);
+            await fetchRelease(apt, root, scratch, release, available.get(release) ?? []);
+          });
         }
       } catch (error) {
         if (apt.complaints === '' || !(error instanceof MpuError)) throw error;
@@ -206,8 +231,8 @@ function notOffered(what: string, available: string[]): MpuError {
   });
 }
 
-const newest = (prefix: string, releases: string[]): string | undefined =>
-  releases.filter((release) => matches(release, prefix)).at(-1);
+const newestFirst = (prefix: string, releases: string[]): string[] =>
+  releases.filter((release) => matches(release, prefix)).reverse();
 
 /**
  * The asked-for releases of nvidia-smi, from `cacheDirectory`/nvidia or else downloaded into it.
@@ -235,9 +260,9 @@ export async function fetchNvidiaClients(
       wanted
         .filter((prefix) => find(present, prefix) === undefined)
         .map((prefix) => {
-          const release = newest(prefix, available);
-          if (release === undefined) throw notOffered(`nvidia-smi ${prefix}`, available);
-          return release;
+          const candidates = newestFirst(prefix, available);
+          if (candidates.length === 0) throw notOffered(`nvidia-smi ${prefix}`, available);
+          return candidates;
         }),
   );
   if (clients === undefined) throw notOffered(`nvidia-smi ${wanted.join(', ')}`, []);
@@ -256,19 +281,19 @@ export async function fetchAnyNvidiaClient(
   preferred: readonly string[],
   options: FetchOptions = {},
 ): Promise<NvidiaClient> {
-  const best = (releases: string[]): string | undefined =>
-    preferred.map((prefix) => newest(prefix, releases)).find((release) => release !== undefined) ?? releases.at(-1);
+  const bestFirst = (releases: string[]): string[] => [
+    ...new Set([...preferred.flatMap((prefix) => newestFirst(prefix, releases)), ...[...releases].reverse()]),
+  ];
   const client = await obtain(
     cacheDirectory,
     options,
     (present) => {
-      const version = best(present.map((candidate) => candidate.version));
+      const [version] = bestFirst(present.map((candidate) => candidate.version));
       return present.find((candidate) => candidate.version === version);
     },
     (_, available) => {
-      const release = best(available);
-      if (release === undefined) throw notOffered('nvidia-smi', available);
-      return [release];
+      if (available.length === 0) throw notOffered('nvidia-smi', available);
+      return [bestFirst(available)];
     },
   );
   if (client === undefined) throw notOffered('nvidia-smi', []);

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
 import { buildInitramfs, buildModule, compile, ownDirectory, type ModuleSource } from './build.js';
-import { kernelCache, openApt, TRIXIE, type Architecture, type Kernel } from './kernels.js';
+import { kernelCache, RECENT, unpackPackages, type Architecture, type Kernel } from './kernels.js';
 import { buildDriver } from './nvidia-driver.js';
 
 const run = promisify(execFile);
@@ -46,7 +46,7 @@ async function muslOfAarch64(): Promise<string> {
       return;
     await withScratch(kernelCache, async (scratch) => {
       const unpacked = join(scratch, 'musl');
-      await (await openApt(TRIXIE, 'aarch64')).unpackNewest(['musl-dev'], unpacked);
+      await unpackPackages(RECENT, ['musl-dev'], 'aarch64', unpacked);
       await publish(unpacked, place);
     });
   });

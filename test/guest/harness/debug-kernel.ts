@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from '#mpu/lib/system/download-cache.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
-import { kernelCache, openApt, type Kernel } from './kernels.js';
+import { kernelCache, unpackPackages, type Kernel } from './kernels.js';
 
 const run = promisify(execFile);
 
 const SERIES = '6.12';
-const SUITES = { main: [], security: ['bookworm-security'] };
+const SUITES = [['bookworm-security'], ['trixie', 'trixie-security']];
 const CONFIG = join(packageRoot, 'test', 'guest', 'harness', 'debug.config');
 const place = join(kernelCache, 'debug');
 const MAX_OUTPUT = 64 << 20;
@@ -39,7 +39,7 @@ async function configure(tree: string): Promise<void> {
 async function build(): Promise<void> {
   const tree = join(place, 'linux');
   await rm(place, { recursive: true, force: true });
-  await (await openApt(SUITES, 'x86_64')).unpackNewest([`linux-source-${SERIES}`], place);
+  await unpackPackages(SUITES, [`linux-source-${SERIES}`], 'x86_64', place);
   await run('tar', ['-xJf', join(place, 'usr', 'src', `linux-source-${SERIES}.tar.xz`), '-C', place]);
   await rm(join(place, 'usr'), { recursive: true });
   await rename(join(place, `linux-source-${SERIES}`), tree);

@@ -4,11 +4,11 @@ import { execFile } from 'node:child_process';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
-import { debianMirrors, readSystemSources, type AptSource } from '#mpu/lib/nvidia-clients/apt-sources.js';
+import type { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { messageOf } from '#mpu/lib/errors.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
+import { openSuites, unpackFromDebian, type Suites } from '../../support/debian-packages.js';
 import { kernelsAmong, type Flavour, type IncompleteKernel, type KernelPackages } from './kernel-packages.js';
 
 const run = promisify(execFile);
@@ -27,30 +27,21 @@ export interface Kernel {
   headers: string;
 }
 
-/** Suites of the main archive and of the security archive. */
-interface Suites {
-  main: string[];
-  security: string[];
-}
+const TRIXIE: Suites = ['trixie', 'trixie-backports', 'trixie-security'];
 
-export const TRIXIE: Suites = { main: ['trixie', 'trixie-backports'], security: ['trixie-security'] };
+/** Suites with recent libraries. */
+export const RECENT: readonly Suites[] = [TRIXIE, ['forky'], ['sid']];
 
 /**
  * Suites with a series, the preferred first; the next are for the day when the preferred ones have left the mirror or have
  * moved on to a newer series. Each names as few suites as possible, since apt reads all of their indexes at every call.
  */
 const SUITES: Record<Series, readonly [Suites, ...Suites[]]> = {
-  '5.10': [
-    { main: [], security: ['bullseye-security'] },
-    { main: ['bullseye'], security: [] },
-  ],
-  '6.1': [
-    { main: ['bookworm'], security: ['bookworm-security'] },
-    { main: [], security: ['bullseye-security'] },
-  ],
-  '6.12': [TRIXIE, { main: ['bookworm-backports'], security: ['bookworm-security'] }],
-  '7.2': [TRIXIE, { main: ['forky', 'sid'], security: [] }],
-  '7.3': [TRIXIE, { main: ['forky', 'sid', 'experimental'], security: [] }],
+  '5.10': [['bullseye-security'], ['bullseye']],
+  '6.1': [['bookworm', 'bookworm-security'], ['bullseye-security']],
+  '6.12': [TRIXIE, ['bookworm-backports', 'bookworm-security']],
+  '7.2': [TRIXIE, ['forky', 'sid']],
+  '7.3': [TRIXIE, ['forky', 'sid', 'experimental']],
 };
 
 /** The kernels that mpu.ko is built and run on, oldest first: one for each era of kernel interfaces. */
@@ -63,30 +54,20 @@ const root = join(packageRoot, '.cache', 'kernels');
 /** Where kernels are kept. */
 export const kernelCache = root;
 
-const suiteNames = (suites: Suites): string[] => [...suites.main, ...suites.security];
-
-/** The wanted suites on every Debian mirror that this system's apt is configured to use. */
-export function kernelSources(system: AptSource[], suites: Suites): AptSource[] {
-  const main = debianMirrors(system).filter((source) => source.suites.some((suite) => !suite.includes('-')));
-  // The security archive is another tree than the main one; its suites alone end in "-security".
-  const security = system.filter((source) => source.suites.some((suite) => suite.endsWith('-security')));
-  const sources = [
-    ...main.map((source) => ({ ...source, suites: suites.main, components: ['main'] })),
-    ...security.map((source) => ({ ...source, suites: suites.security, components: ['main'] })),
-  ].filter((source) => source.suites.length > 0);
-  if (sources.length === 0)
-    throw new Error(`apt is configured with no Debian mirror of ${suiteNames(suites).join(', ')}`);
-  return sources;
-}
+/** Directory with apt's indexes. They are kept, so that fetching the next kernel need not load them again. */
+const aptState = (cache: string): string => join(cache, 'apt');
 
 /**
- * Debian's packages for an architecture. The indexes are kept, so that fetching the next kernel need not load them again;
- * call it under a lock.
+ * Unpacks the newest version of packages for an architecture from the first of the suites that has them all. Call it under
+ * the lock of {@link kernelCache}.
  */
-export async function openApt(suites: Suites, architecture: Architecture): Promise<PrivateApt> {
-  const directory = join(root, 'apt', `${architecture}-${suiteNames(suites).join('-')}`);
-  const sources = kernelSources(await readSystemSources(), suites);
-  return PrivateApt.open(directory, sources, DEBIAN_ARCHITECTURE[architecture]);
+export async function unpackPackages(
+  choices: readonly Suites[],
+  names: readonly string[],
+  architecture: Architecture,
+  target: string,
+): Promise<void> {
+  await unpackFromDebian(choices, names, target, aptState(root), DEBIAN_ARCHITECTURE[architecture]);
 }
 
 async function isElf(path: string): Promise<boolean> {
@@ -99,8 +80,8 @@ async function isElf(path: string): Promise<boolean> {
   }
 }
 
-/** Makes the programs below `directory` run with the C library in `libraries` where this system's is too old. */
-async function adaptTools(directory: string, libraries: string): Promise<void> {
+/** Makes the programs below `directory` run with a newer C library where this system's is too old. */
+async function adaptTools(directory: string, scratch: string): Promise<void> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   for (const entry of entries.filter((candidate) => candidate.isFile() && !candidate.name.endsWith('.o'))) {
     const path = join(entry.parentPath, entry.name);
@@ -110,6 +91,7 @@ async function adaptTools(directory: string, libraries: string): Promise<void> {
       () => false,
     );
     if (runsHere) continue;
+    const libraries = await fetchToolLibraries(scratch);
     const loader = join(libraries, 'ld-linux-x86-64.so.2');
     await rename(path, `${path}.elf`);
     const script = `#!/bin/sh\nexec ${loader} --library-path ${libraries} --argv0 "$0" ${path}.elf "$@"\n`;
@@ -128,8 +110,8 @@ async function fetchToolLibraries(scratch: string): Promise<string> {
   )
     return place;
   const unpacked = join(scratch, 'libraries');
-  const apt = await openApt(TRIXIE, 'x86_64');
-  await apt.unpackNewest(['libc6', 'libelf1t64', 'zlib1g', 'libzstd1', 'libssl3t64'], unpacked);
+  const names = ['libc6', 'libelf1t64', 'zlib1g', 'libzstd1', 'libssl3t64'];
+  await unpackPackages(RECENT, names, 'x86_64', unpacked);
   const finished = join(scratch, 'flat');
   await mkdir(finished);
   for (const directory of ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu']) {
@@ -157,6 +139,8 @@ interface Wanted {
   series: Series;
   architecture: Architecture;
   flavour: Flavour;
+  /** Path of the directory that keeps kernels. */
+  cache: string;
 }
 
 /** Unpacks a kernel and publishes it at `place`. Programs of the kernel's build run here, so they come from `tools`. */
@@ -177,7 +161,7 @@ async function unpackKernel(
 
   await rm(join(tree, 'usr', 'share'), { recursive: true, force: true });
   await relocateHeaders(tree, place);
-  await adaptTools(join(tree, 'usr', 'lib'), await fetchToolLibraries(scratch));
+  await adaptTools(join(tree, 'usr', 'lib'), scratch);
   // Scripts name the programs by path, which changes when the tree moves into place.
   await run('sh', ['-c', `grep -rlIF "$1" "$1/usr/lib" | xargs -r sed -i "s#$1#$2#g"`, 'sh', tree, place]);
   await writeFile(join(tree, 'release'), packages.release);
@@ -191,15 +175,15 @@ const describe = ({ release, missing }: IncompleteKernel): string => `${release}
 
 /** Fetches a kernel from some suites. Returns undefined when it succeeds, otherwise the reason why not. */
 async function fetchFrom(suites: Suites, wanted: Wanted, place: string, scratch: string): Promise<string | undefined> {
-  const { series, architecture, flavour } = wanted;
-  const apt = await openApt(suites, architecture);
-  const tools = architecture === 'x86_64' ? apt : await openApt(suites, 'x86_64');
+  const { series, architecture, flavour, cache } = wanted;
   const debian = DEBIAN_ARCHITECTURE[architecture];
+  const apt = await openSuites(aptState(cache), suites, debian);
+  const tools = architecture === 'x86_64' ? apt : await openSuites(aptState(cache), suites, DEBIAN_ARCHITECTURE.x86_64);
   const { complete, incomplete } = kernelsAmong(await apt.names('linux-'), series, flavour, debian);
   const reasons = incomplete.map(describe);
   for (const [index, packages] of complete.slice(0, MAX_TRIED).entries()) {
     try {
-      await unpackKernel(packages, { apt, tools }, place, join(scratch, `${suiteNames(suites).join('-')}-${index}`));
+      await unpackKernel(packages, { apt, tools }, place, join(scratch, `${suites.join('-')}-${index}`));
       return undefined;
     } catch (error) {
       reasons.push(`${packages.release}: ${messageOf(error)}`);
@@ -207,7 +191,7 @@ async function fetchFrom(suites: Suites, wanted: Wanted, place: string, scratch:
   }
   if (reasons.length === 0) reasons.push('no headers of such a kernel');
   if (apt.complaints !== '') reasons.push(`apt said: ${apt.complaints}`);
-  return `${suiteNames(suites).join(', ')}: ${reasons.join('; ')}`;
+  return `${suites.join(', ')}: ${reasons.join('; ')}`;
 }
 
 async function fetchKernel(wanted: Wanted, place: string, scratch: string): Promise<void> {
@@ -230,13 +214,14 @@ export async function kernelOf(
   series: Series,
   architecture: Architecture = 'x86_64',
   flavour: Flavour = 'cloud',
+  cache = root,
 ): Promise<Kernel> {
-  const place = join(root, architecture, flavour === 'cloud' ? series : `${series}-${flavour}`);
+  const place = join(cache, architecture, flavour === 'cloud' ? series : `${series}-${flavour}`);
   const release = (): Promise<string | undefined> => readFile(join(place, 'release'), 'utf8').catch(() => undefined);
   if ((await release()) === undefined) {
-    await withLock(join(root, 'lock'), async () => {
+    await withLock(join(cache, 'lock'), async () => {
       if ((await release()) !== undefined) return;
-      await withScratch(root, (scratch) => fetchKernel({ series, architecture, flavour }, place, scratch));
+      await withScratch(cache, (scratch) => fetchKernel({ series, architecture, flavour, cache }, place, scratch));
     });
   }
   const found = await release();
@@ -262,13 +247,14 @@ export async function checkpatch(): Promise<string> {
   await withLock(join(root, 'lock'), async () => {
     if (await present()) return;
     await withScratch(root, async (scratch) => {
-      await (await openApt(SUITES['6.1'][0], 'x86_64')).unpackNewest(['linux-source-6.1'], scratch);
+      const source = join(scratch, 'source');
+      await unpackPackages(SUITES['6.1'], ['linux-source-6.1'], 'x86_64', source);
       const finished = join(scratch, 'checkpatch');
       await mkdir(finished);
       const names = ['checkpatch.pl', 'spelling.txt', 'const_structs.checkpatch'];
       await run('tar', [
         '-xJf',
-        join(scratch, 'usr', 'src', 'linux-source-6.1.tar.xz'),
+        join(source, 'usr', 'src', 'linux-source-6.1.tar.xz'),
         '-C',
         finished,
         '--strip-components=2',

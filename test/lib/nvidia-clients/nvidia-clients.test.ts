@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Fetching clients from a package repository made here, laid out as Ubuntu's. */
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { access, appendFile, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
+import { access, appendFile, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import type { AptSource } from '#mpu/lib/nvidia-clients/apt-sources.js';
 import { MpuError } from '#mpu/lib/errors.js';
@@ -15,31 +12,15 @@ import {
   libraryPackage,
   upstreamVersion,
 } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
-
-const run = promisify(execFile);
+import { addPackage } from '../../support/apt-repository.js';
 
 async function buildPackage(repository: string, name: string, version: string, files: Record<string, string>) {
-  const architecture = (await run('dpkg', ['--print-architecture'])).stdout.trim();
-  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: ${architecture}\nMaintainer: none <none@mpu.test>\nDescription: test\n`;
-  const tree = join(repository, 'tree', `${name}_${version}`);
-  await mkdir(join(tree, 'DEBIAN'), { recursive: true });
-  await writeFile(join(tree, 'DEBIAN', 'control'), control);
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(join(tree, path, '..'), { recursive: true });
-    if (content.startsWith('-> ')) await symlink(content.slice(3), join(tree, path));
-    else await writeFile(join(tree, path), content, { mode: 0o755 });
-  }
-  const file = join(repository, `${name}_${version}.deb`);
-  await run('dpkg-deb', ['--root-owner-group', '-b', tree, file]);
-  const digest = createHash('sha256')
-    .update(await readFile(file))
-    .digest('hex');
-  const entry = `${control}Filename: ./${basename(file)}\nSize: ${(await stat(file)).size}\nSHA256: ${digest}\n\n`;
-  await appendFile(join(repository, 'Packages'), entry);
+  return addPackage(repository, '.', { name, version, files });
 }
 
-async function buildRelease(repository: string, branch: string, version: string) {
-  await buildPackage(repository, `nvidia-utils-${branch}`, version, {
+/** Returns the path of the package with nvidia-smi. */
+async function buildRelease(repository: string, branch: string, version: string): Promise<string> {
+  const smi = await buildPackage(repository, `nvidia-utils-${branch}`, version, {
     'usr/bin/nvidia-smi': `smi of ${version}`,
     'usr/share/doc/nvidia-smi/copyright': 'not the program',
   });
@@ -47,6 +28,7 @@ async function buildRelease(repository: string, branch: string, version: string)
     'usr/lib/any-linux-gnu/libnvidia-ml.so.1': '-> libnvidia-ml.so.test',
     'usr/lib/any-linux-gnu/libnvidia-ml.so.test': `library of ${version}`,
   });
+  return smi;
 }
 
 const repository = t.testdir();
@@ -138,8 +120,7 @@ await t.test('a package that is not what the index says', async (t) => {
   const cache = t.testdir();
   const bad = t.testdir({ cache: {}, repository: {} });
   const place = join(bad, 'repository');
-  await buildRelease(place, '535', '535.183.01-0ubuntu1');
-  await appendFile(join(place, 'nvidia-utils-535_535.183.01-0ubuntu1.deb'), 'tampered');
+  await appendFile(await buildRelease(place, '535', '535.183.01-0ubuntu1'), 'tampered');
   const tampered = [{ ...sources[0], uris: [`file:${place}`] } as AptSource];
   const error = await rejection(fetchNvidiaClients(cache, ['535'], { ...quiet, sources: tampered }));
   t.equal(error.code, 'download-failed');
@@ -170,4 +151,25 @@ await t.test('any release', async (t) => {
   );
   await rm(join(cache, 'nvidia'), { recursive: true });
   t.equal((await fetchAnyNvidiaClient(cache, ['999'], quiet)).version, '550.90.07', 'else the newest');
+});
+
+await t.test('a new release that has reached the archive in part', async (t) => {
+  const directory = t.testdir();
+  const cache = (name: string): string => join(directory, 'caches', name);
+  const place = join(directory, 'repository');
+  const half = [{ ...sources[0], uris: [`file:${place}`] } as AptSource];
+  const options = { ...quiet, sources: half };
+  await buildRelease(place, '550', '550.90.07-0ubuntu1');
+  await buildPackage(place, 'nvidia-utils-550', '550.120-0ubuntu1', { 'usr/bin/nvidia-smi': 'without its library' });
+  const [client] = await fetchNvidiaClients(cache('library'), ['550'], options);
+  t.equal(client?.version, '550.90.07', 'its library is not there yet');
+
+  // The index names it, but this mirror does not have the file.
+  await rm(await buildRelease(place, '550', '550.130-0ubuntu1'));
+  const [older] = await fetchNvidiaClients(cache('file'), ['550'], options);
+  t.equal(older?.version, '550.90.07');
+  t.equal((await fetchAnyNvidiaClient(cache('any'), ['999'], options)).version, '550.90.07');
+  const error = await rejection(fetchNvidiaClients(cache('none'), ['550.130'], options));
+  t.equal(error.code, 'download-failed');
+  t.match(error.message, /nvidia-smi 550\.130 cannot be fetched.*nvidia-utils-550/s);
 });
