@@ -4,11 +4,14 @@ import { createWriteStream, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { Test } from 'tap';
+import t, { Test } from 'tap';
 import { repository } from './source-files.js';
 
-/** Milliseconds after which a file is ended, unless it sets another limit itself. */
-const TIMEOUT = 900_000;
+/** Seconds after which a file is ended, unless it sets another limit itself. */
+const TIMEOUT = 900;
+
+// tap would end this process after half a minute, for its own test has ended nothing by then.
+t.setTimeout(0);
 
 /** Returns the test files below these directories of test/, as paths of the repository. */
 export function testsBelow(...directories) {
@@ -32,7 +35,11 @@ export const unbuilt = (tests) => tests.filter((test) => !existsSync(join(reposi
  */
 function startFile(suite, test) {
   const node = [process.execPath, '--enable-source-maps', join(repository, compiled(test))];
-  return suite.spawn('env', ['-u', 'NODE_OPTIONS', ...node], { name: test, cwd: repository, timeout: TIMEOUT });
+  return suite.spawn('env', ['-u', 'NODE_OPTIONS', `TAP_TIMEOUT=${TIMEOUT}`, ...node], {
+    name: test,
+    cwd: repository,
+    timeout: TIMEOUT * 1000,
+  });
 }
 
 /**

@@ -24,6 +24,7 @@ const FILES = {
   empty: '',
   killed: `${HEAD}t.pass('one'); setInterval(() => process.kill(process.pid, 'SIGKILL'), 100);`,
   skipped: `${HEAD}await t.test('needs a GPU', { skip: 'NOT TESTED: no GPU' }, () => undefined); t.pass('other');`,
+  slow: `${HEAD}t.equal(process.env.TAP_TIMEOUT, '900'); setTimeout(() => t.pass('late'), 2_500);`,
   environment: `${HEAD}t.equal(process.env.NODE_OPTIONS, undefined, 'nothing is loaded into programs that a test starts');`,
 };
 
@@ -53,13 +54,16 @@ function program(tests: readonly string[], output: string, group: string): strin
 async function runPlanted(
   t: Test,
   names: (keyof typeof FILES)[],
+  env = process.env,
 ): Promise<{ status: number | null; files: FileRecord[] }> {
   const tests = compiledTests(t, Object.fromEntries(names.map((name) => [name, FILES[name]])));
   const output = join(checkout, 'build', 'test', `${basename(join(tests[0] ?? '', '..'))}.tap`);
   t.teardown(() => {
     rmSync(output, { force: true });
   });
-  const ended = await run(process.execPath, ['--input-type=module', '-e', program(tests, output, 'undefined')]);
+  const ended = await run(process.execPath, ['--input-type=module', '-e', program(tests, output, 'undefined')], {
+    env,
+  });
   for (const test of tests) t.match(readFileSync(output, 'utf8'), `# Subtest: ${test}`, 'its output is kept');
   const files = ended.stdout
     .trim()
@@ -87,6 +91,12 @@ void t.test('skipped assertions are counted', async (t) => {
     files.find(({ test }) => test.endsWith('skipped.test.ts')),
     { ok: true, pass: 1, skip: 1 },
   );
+});
+
+void t.test('the limit of tap itself is for nobody', async (t) => {
+  const { status, files } = await runPlanted(t, ['slow'], { ...process.env, TAP_TIMEOUT: '1' });
+  t.equal(status, 0);
+  t.match(files, [{ ok: true, pass: 2 }]);
 });
 
 void t.test('one file of a group at a time', async (t) => {
