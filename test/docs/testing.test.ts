@@ -24,7 +24,7 @@ const isExecutable = (path: string): boolean => {
 };
 
 void t.test('benchmarks', (t) => {
-  const [, suite, , benchmarks] = codeBlocks(PAGE, 'sh');
+  const [, suite, , , benchmarks] = codeBlocks(PAGE, 'sh');
   t.equal(suite, 'npm test');
   const { status, output } = run(benchmarks ?? '');
   t.equal(status, 0, output);
@@ -43,11 +43,14 @@ const gpu =
     ? 'NOT TESTED here: this machine has a GPU, npm run test:gpu tests it'
     : false;
 void t.test('acceptance, on a machine without a GPU', { skip: gpu }, (t) => {
-  const [, , acceptance] = codeBlocks(PAGE, 'sh');
+  const [, , acceptance, client] = codeBlocks(PAGE, 'sh');
   t.equal(acceptance, 'sudo npm run test:gpu -- --markdown docs/gpu-results.md');
-  const { status, output } = run('npm run test:gpu');
-  t.equal(status, 3, output);
-  t.match(output, /^1\.\.0 # SKIP NOT TESTED: /m, 'says why');
+  t.equal(client, 'sudo npm run test:gpu -- --simulated-client --log results');
+  for (const command of ['npm run test:gpu', 'npm run test:gpu -- --simulated-client']) {
+    const { status, output } = run(command);
+    t.equal(status, 3, output);
+    t.match(output, /^1\.\.0 # SKIP NOT TESTED: /m, 'says why');
+  }
   t.end();
 });
 

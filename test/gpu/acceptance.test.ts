@@ -28,6 +28,14 @@ const skip =
     ? (cannotTranslate ?? (await lacking(['python3', 'unshare', 'nsenter', 'setpriv', 'taskset'], true)))
     : 'NOT TESTED: rm-regime is made for x86-64 alone';
 
+/** An environment in which the release of the client is the machine's own. */
+async function withClient(): Promise<NodeJS.ProcessEnv> {
+  const [client] = await fetchNvidiaClients(CACHE, [NVML]);
+  if (client === undefined) throw new Error('no client');
+  const path = [join(client.smi, '..'), process.env.PATH ?? ''].join(delimiter);
+  return { ...process.env, PATH: path, LD_LIBRARY_PATH: client.libraries, PYTHONDONTWRITEBYTECODE: '1' };
+}
+
 /** Runs it on a driver that answers as R4 does and says that it is the given release. */
 async function accept(
   driver: string,
@@ -35,13 +43,10 @@ async function accept(
   options: string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  const [client] = await fetchNvidiaClients(CACHE, [NVML]);
-  if (client === undefined) throw new Error('no client');
-  const path = [join(client.smi, '..'), process.env.PATH ?? ''].join(delimiter);
   const simulation = ['--regime', 'R4', '--driver', driver, '--layouts', CLIENT];
   const command = ['python3', runner, '--simulated', join(build, 'rm-sim', 'gpu-process'), '--layouts', CLIENT];
   return run(join(build, 'rm-sim', 'rm-sim'), [...simulation, '--', ...command, '--only', sections, ...options], {
-    env: { ...process.env, PATH: path, LD_LIBRARY_PATH: client.libraries, PYTHONDONTWRITEBYTECODE: '1', ...env },
+    env: { ...(await withClient()), ...env },
   });
 }
 
@@ -54,9 +59,9 @@ function judged({ stdout }: Ended): { checks: number; failed: string[] } {
   };
 }
 
-await t.test('the driver as it is, cost, and the record', { skip }, async (t) => {
+await t.test('the driver as it is, MPS, cost, and the record', { skip }, async (t) => {
   const record = join(directory, 'record.md');
-  const ended = await accept('580.95.05', 'native,cost', ['--markdown', record]);
+  const ended = await accept('580.95.05', 'native,mps,cost', ['--markdown', record]);
   const { checks, failed } = judged(ended);
   t.same(failed, [], ended.stderr);
   t.equal(ended.status, 0);
@@ -67,6 +72,7 @@ await t.test('the driver as it is, cost, and the record', { skip }, async (t) =>
   const text = readFileSync(record, 'utf8');
   t.match(text, /^\| GPU \| Simulated H100 \|$/m);
   t.match(text, /^\| the driver as it is \| \d+ \| 0 \|$/m);
+  t.match(text, /^\| MPS \| \d+ \| 0 \|$/m);
   t.match(text, /^\| GET_PIDS \| [\d.]+ us \([\d.]+ us\) \| [\d.]+ us \([\d.]+ us\) \| [\d.]+ \|$/m);
   t.match(text, /^- encoder sessions: there are none: /m, 'what there is nothing to see of');
   t.match(text, /^\| libmpu\.so \| SHA-256 [0-9a-f]{16}\.\.\. \|$/m);
@@ -88,6 +94,17 @@ for (const [regime, driver] of Object.entries({
     t.ok(checks > 250, `${checks} checks`);
   });
 }
+
+await t.test("the machine's own client on a simulated driver", { skip }, async (t) => {
+  const options = ['--simulated-client', '--regimes', 'R2', '--log', directory];
+  const ended = await run('python3', [runner, ...options], { env: await withClient() });
+  t.equal(ended.status, 0, ended.stdout + ended.stderr);
+  t.match(ended.stdout, /^# nvidia-smi 550\.163\.01: right in every regime$/m);
+  const { checks, failed } = judged({ ...ended, stdout: readFileSync(join(directory, 'output-R2'), 'utf8') });
+  t.same(failed, []);
+  t.ok(checks > 250, `${checks} checks`);
+  t.match(readFileSync(join(directory, 'requests-R2'), 'utf8'), /0x2080018d/, 'what the clients asked');
+});
 
 await t.test('what is wrong is found', { skip }, async (t) => {
   const ended = await accept('580.95.05', 'native', [], { MPU_DISABLE: '1' });

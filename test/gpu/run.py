@@ -2,8 +2,9 @@
 """Acceptance on a real NVIDIA GPU, as root: npm run test:gpu. Prints TAP; see docs/testing.md.
 
 Usage: run.py [--build DIR] [--markdown FILE] [--only SECTION[,SECTION...]]
+       run.py --simulated-client [OPTION...]   see simulated_client.py
 
-Sections: native, R0, R1, R2, R3a, R3b, cost. No setting of a GPU is changed. Exit status: 0 all is right, 1 a check
+Sections: native, mps, R0, R1, R2, R3a, R3b, cost. No setting of a GPU is changed. Exit status: 0 all is right, 1 a check
 failed, 3 this machine cannot be tested on.
 """
 
@@ -22,6 +23,7 @@ sys.path.insert(0, os.path.join(HERE, "acceptance"))
 import cost  # noqa: E402
 import machine  # noqa: E402
 import markdown  # noqa: E402
+import mps  # noqa: E402
 from clients import Clients  # noqa: E402
 from report import Report  # noqa: E402
 
@@ -129,20 +131,22 @@ class Run:
         found = sorted({line for line in machine.read(log).splitlines() if " 0x2080," not in line})
         self.report.same(found, [], "rm-regime knew every client that the driver listed")
 
+    def clients_of(self, world):
+        return Clients(world, self.options.build, self.pidns)
+
+    def mps(self, facts):
+        mps.look(self.report, self.clients_of, self.program, self.unit(facts), bool(self.simulated))
+
     def cost(self, facts):
         self.report.section("cost")
-
-        def clients_of(world):
-            return Clients(world, self.options.build, self.pidns)
-
-        return cost.measure(self.report, clients_of, self.program, self.unit(facts), bool(self.simulated))
+        return cost.measure(self.report, self.clients_of, self.program, self.unit(facts), bool(self.simulated))
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--build", default=os.path.join(os.path.dirname(os.path.dirname(HERE)), "build"))
     parser.add_argument("--markdown")
-    parser.add_argument("--only", default="native,R0,R1,R2,R3a,R3b,cost")
+    parser.add_argument("--only", default="native,mps,R0,R1,R2,R3a,R3b,cost")
     # for the test of this program, which runs on rm-sim: gpu-process, and the release of the NVML there
     parser.add_argument("--simulated", help=argparse.SUPPRESS)
     parser.add_argument("--layouts", help=argparse.SUPPRESS)
@@ -156,6 +160,9 @@ def fail(reason):
 
 
 def main():
+    if sys.argv[1:2] == ["--simulated-client"]:
+        program = os.path.join(HERE, "simulated_client.py")
+        os.execv(sys.executable, [sys.executable, program] + sys.argv[2:])
     options = parse()
     if not options.simulated and machine.lacks():
         fail(machine.lacks())
@@ -176,6 +183,8 @@ def main():
         for section in options.only.split(","):
             if section == "native":
                 run.native(facts)
+            elif section == "mps":
+                run.mps(facts)
             elif section == "cost":
                 rows = run.cost(facts)
             else:

@@ -22,7 +22,7 @@ export const CACHE = join(packageRoot, '.cache');
 /** The libmpu.so for this machine. */
 export const LIBMPU = nativeLibrary();
 
-const simulator = join(packageRoot, 'build', 'test', 'rm-sim', 'rm-sim');
+export const simulator = join(packageRoot, 'build', 'test', 'rm-sim', 'rm-sim');
 const gpuProcess = join(packageRoot, 'build', 'test', 'rm-sim', 'gpu-process');
 const runner = fileURLToPath(new URL('run-scenario.js', import.meta.url));
 

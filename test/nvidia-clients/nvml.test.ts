@@ -10,6 +10,7 @@ import { fetchReleases } from './releases.js';
 import type { ProcessSpec, WorldProcess } from './world.js';
 
 const MIB = 1 << 20;
+const INVALID_ARGUMENT = { error: 2 };
 const NOT_FOUND = { error: 6 };
 
 interface Utilization {
@@ -24,6 +25,7 @@ interface Utilization {
 interface GpuCalls extends Record<string, unknown> {
   AccountingPids: unknown;
   AccountingStats: Record<string, unknown>;
+  AccountingStats_v2: Record<string, unknown>;
   EncoderSessions: unknown;
   FBCSessions: unknown;
 }
@@ -45,6 +47,7 @@ const SINCE: Record<string, number> = {
   RunningProcessDetailListGraphics: 535,
   RunningProcessDetailListMPS: 535,
   ProcessesUtilizationInfo: 550,
+  AccountingStats_v2: 610,
 };
 
 const LISTS: [name: string, kind: ProcessSpec['kind']][] = [
@@ -106,14 +109,32 @@ function checkGpu(t: Test, calls: GpuCalls, gpu: number, view: View, branch: num
   for (const name of ['ProcessUtilization', 'ProcessesUtilizationInfo']) {
     if (present(name)) checkUtilization(t, name, calls[name], gpu, view);
   }
+  checkAllProcesses(t, calls, gpu, view, branch);
   t.same(numeric(calls.AccountingPids), numeric(view.accountingPids(gpu)), 'AccountingPids');
-  for (const [pid, found] of Object.entries(calls.AccountingStats)) {
-    const right = view.accounting(gpu, Number(pid)).map((record) => record ?? NOT_FOUND);
-    const match = right.find((answer) => isDeepStrictEqual(answer, found));
-    t.same(found, match ?? right[0], `AccountingStats of ${pid}`);
+  for (const name of ['AccountingStats', 'AccountingStats_v2'] as const) {
+    for (const [pid, found] of Object.entries(calls[name])) {
+      const absent = branch < (SINCE[name] ?? 0);
+      const right = absent ? ['absent'] : view.accounting(gpu, Number(pid)).map((record) => record ?? NOT_FOUND);
+      const match = right.find((answer) => isDeepStrictEqual(answer, found));
+      t.same(found, match ?? right[0], `${name} of ${pid}`);
+    }
   }
   t.same(sorted(calls.EncoderSessions), view.sessions(gpu, 'encoderSessions').sort(byPid), 'EncoderSessions');
   t.same(sorted(calls.FBCSessions), view.sessions(gpu, 'captureSessions').sort(byPid), 'FBCSessions');
+}
+
+/** Mode 3 of the detailed list, which NVML knows from 610 on. */
+function checkAllProcesses(t: Test, calls: GpuCalls, gpu: number, view: View, branch: number): void {
+  const name = 'RunningProcessDetailListAll';
+  if (branch < 610) {
+    const refused = branch < 535 ? 'absent' : INVALID_ARGUMENT;
+    t.same(calls[name], refused, `${name} is not there yet`);
+    return;
+  }
+  const kinds = ['compute', 'graphics', 'mps'] as const;
+  const pids = [...new Set(kinds.flatMap((kind) => view.pids(gpu, kind)))];
+  const wanted = pids.map((pid) => ({ pid, usedGpuMemory: view.memory(gpu, pid) * MIB }));
+  t.same(sorted(calls[name]), wanted.sort(byPid), name);
 }
 
 function checkNames(t: Test, names: Calls['names'], view: View): void {

@@ -113,6 +113,13 @@ def accounting_stats(device, pid):
     return fields(stats, ["gpuUtilization", "memoryUtilization", "maxMemoryUsage", "isRunning"])
 
 
+def accounting_stats_v2(device, pid):
+    stats = pynvml.c_nvmlAccountingStats_v2_t()
+    stats.pid = pid
+    check(find("nvmlDeviceGetAccountingStats_v2")(device, ctypes.byref(stats)))
+    return fields(stats, ["gpuUtilization", "memoryUtilization", "maxMemoryUsage", "isRunning"])
+
+
 def sessions(device, name, structure, names):
     count = ctypes.c_uint(MORE_THAN_ENOUGH)
     entries = (structure * MORE_THAN_ENOUGH)()
@@ -152,12 +159,14 @@ def device_calls(device, pids):
         ("Compute", pynvml.NVML_PROCESS_MODE_COMPUTE),
         ("Graphics", pynvml.NVML_PROCESS_MODE_GRAPHICS),
         ("MPS", pynvml.NVML_PROCESS_MODE_MPS),
+        ("All", pynvml.NVML_PROCESS_MODE_ALL),
     ):
         calls["RunningProcessDetailList" + name] = attempt(detail_list, device, mode)
     calls["ProcessUtilization"] = attempt(process_utilization, device)
     calls["ProcessesUtilizationInfo"] = attempt(processes_utilization_info, device)
     calls["AccountingPids"] = attempt(accounting_pids, device)
     calls["AccountingStats"] = {pid: attempt(accounting_stats, device, pid) for pid in pids}
+    calls["AccountingStats_v2"] = {pid: attempt(accounting_stats_v2, device, pid) for pid in pids}
     calls["EncoderSessions"] = attempt(
         sessions,
         device,

@@ -15,6 +15,12 @@ export interface ShownOnGpu extends ShownProcess {
   type: string;
 }
 
+/** An accounting record; memory is its peak in MiB. */
+export interface ShownRecord {
+  pid: number;
+  memory: number | null;
+}
+
 /** A row of `pmon`; utilization in percent. */
 export interface ShownActivity extends ShownOnGpu {
   sm: number | null;
@@ -75,6 +81,86 @@ export function parseQuery(output: string): ShownOnGpu[] {
   }
   if (gpu < 0) throw new Error('no GPU');
   return rows;
+}
+
+/** `--query-accounted-apps=pid,max_memory_usage --format=csv,noheader,nounits`; memory in MiB. */
+export function parseAccountedApps(output: string): ShownRecord[] {
+  return output
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const row = /^(\d+), (\S.*)$/.exec(line);
+      if (row === null) throw new Error(`not a row of accounted apps: ${line}`);
+      return { pid: Number(row[1]), memory: orNull(row[2] ?? '') };
+    });
+}
+
+/** `-q -d ACCOUNTING` */
+export function parseAccounting(output: string): (ShownRecord & { gpu: number })[] {
+  const rows: (ShownRecord & { gpu: number })[] = [];
+  let gpu = -1;
+  for (const line of output.split('\n')) {
+    if (/^GPU [0-9A-F]{8}:/.test(line)) gpu++;
+    const [, label = '', value = ''] = /^\s+(.*?)\s*: (.*)$/.exec(line) ?? [];
+    const row = rows.at(-1);
+    if (label === 'Process ID') rows.push({ gpu, pid: Number(value), memory: null });
+    else if (row !== undefined && /^max memory usage$/i.test(label)) row.memory = orNull(value);
+  }
+  if (gpu < 0) throw new Error('no GPU');
+  return rows;
+}
+
+const element = (xml: string, name: string): string =>
+  new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]?.trim() ?? '';
+
+/** `-q -x`: the processes of every GPU, and the accounting records. */
+export function parseXml(output: string): { processes: ShownOnGpu[]; records: (ShownRecord & { gpu: number })[] } {
+  const gpus = output.split(/<gpu id=/).slice(1);
+  if (gpus.length === 0) throw new Error('no GPU');
+  const blocks = (xml: string, name: string): string[] =>
+    [...xml.matchAll(new RegExp(`<${name}>(.*?)</${name}>`, 'gs'))].map(([, block = '']) => block);
+  const pid = (block: string): number => {
+    const text = element(block, 'pid');
+    if (!/^\d+$/.test(text)) throw new Error(`a process without its PID: ${block}`);
+    return Number(text);
+  };
+  return {
+    processes: gpus.flatMap((xml, gpu) =>
+      blocks(xml, 'process_info').map((block) => {
+        const name = element(block, 'process_name');
+        return {
+          gpu,
+          pid: pid(block),
+          type: element(block, 'type'),
+          name: name === 'Not Found' || name === '' ? null : name,
+          memory: orNull(element(block, 'used_memory')),
+        };
+      }),
+    ),
+    records: gpus.flatMap((xml, gpu) =>
+      blocks(xml, 'accounted_process_info').map((block) => ({
+        gpu,
+        pid: pid(block),
+        memory: orNull(element(block, 'max_memory_usage')),
+      })),
+    ),
+  };
+}
+
+/** `encodersessions` and `fbcsessions`, which repeat their rows every second. */
+export function parseSessions(output: string): { gpu: number; sessionId: number; pid: number }[] {
+  if (!/^#\s+GPU\s+Session/m.test(output)) throw new Error(`no heading of sessions: ${output}`);
+  const rows = output
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => line.trim().split(/\s+/));
+  const first = new Map<string, { gpu: number; sessionId: number; pid: number }>();
+  for (const [gpu = '', sessionId = '', pid = ''] of rows) {
+    if (sessionId === '-') continue;
+    if (!/^\d+$/.test(pid)) throw new Error(`not a session: ${gpu} ${sessionId} ${pid}`);
+    first.set(`${gpu} ${sessionId} ${pid}`, { gpu: Number(gpu), sessionId: Number(sessionId), pid: Number(pid) });
+  }
+  return [...first.values()];
 }
 
 /** `pmon -c 1 -s um`; a GPU with no process is one row of dashes, which is left out. */

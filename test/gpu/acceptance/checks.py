@@ -50,6 +50,7 @@ class Checks:
             "--query-compute-apps": self.clients.compute_apps,
             "the table": self.clients.table,
             "-q -d PIDS": self.clients.query,
+            "-q -x": lambda place: self.clients.full_query(place)[0],
         }
         for name, view in views.items():
             rows = view(place)
@@ -218,6 +219,14 @@ class Checks:
         rows = self.clients.compute_apps(place, mpu=True, **how)
         self.right_rows(place, rows, where + ", --query-compute-apps")
         self.right_rows(place, self.clients.query(place, mpu=True, **how), where + ", -q -d PIDS")
+        rows, accounted = self.clients.full_query(place, mpu=True, **how)
+        self.right_rows(place, rows, where + ", -q -x")
+        own = set(expect.truth(self.world, place))
+        self.report.same(sorted(set(accounted) - own), [], where + ", -q -x, accounting: nobody else's")
+        accounted = self.clients.accounted_apps(place, mpu=True, **how)
+        self.report.same(
+            sorted(set(accounted) - own), [], where + ", --query-accounted-apps: nobody else's"
+        )
         rows = self.clients.pmon(place, mpu=True, **how)
         # pmon shows the first 15 characters of a name, and may miss a process in its one second
         self.right_rows(place, rows, where + ", pmon")

@@ -84,5 +84,12 @@ class Clients:
     def query(self, place, **how):
         return smi.query(self.run(place, ["nvidia-smi", "-q", "-d", "PIDS"], **how))
 
+    def full_query(self, place, **how):
+        return smi.full_query(self.run(place, ["nvidia-smi", "-q", "-x"], **how))
+
+    def accounted_apps(self, place, **how):
+        options = ["--query-accounted-apps=pid,max_memory_usage", "--format=csv,noheader,nounits"]
+        return smi.accounted_apps(self.run(place, ["nvidia-smi"] + options, **how))
+
     def pmon(self, place, **how):
         return smi.pmon(self.run(place, ["nvidia-smi", "pmon", "-c", "1", "-s", "um"], **how))

@@ -2,6 +2,7 @@
 """Reads what nvidia-smi prints: rows as dictionaries. Every parser raises on what it does not understand."""
 
 import re
+import xml.etree.ElementTree
 
 
 def number(text):
@@ -29,7 +30,7 @@ def table(output):
         )
         if not row:
             raise ValueError("not a row of the process box: " + line)
-        rows.append({"pid": int(row[2]), "name": row[4], "memory": number(row[5])})
+        rows.append({"pid": int(row[2]), "type": row[3], "name": row[4], "memory": number(row[5])})
     return rows
 
 
@@ -86,3 +87,32 @@ def pmon(output):
                     }
                 )
     return rows
+
+
+def full_query(output):
+    """-q -x: the processes, and the accounting records as their PIDs."""
+    root = xml.etree.ElementTree.fromstring(output)
+    if root.find("gpu") is None:
+        raise ValueError("no GPU in: " + output)
+
+    def text(element, name):
+        return (element.findtext(name) or "").strip()
+
+    rows = [
+        {"pid": int(text(row, "pid")), "name": text(row, "process_name"), "memory": number(text(row, "used_memory"))}
+        for row in root.iter("process_info")
+    ]
+    return rows, [int(text(row, "pid")) for row in root.iter("accounted_process_info")]
+
+
+def accounted_apps(output):
+    """--query-accounted-apps=pid,max_memory_usage --format=csv,noheader,nounits"""
+    pids = []
+    for line in output.splitlines():
+        if not line.strip():
+            continue
+        row = re.match(r"(\d+), (\S.*)$", line)
+        if not row:
+            raise ValueError("not a row of accounted apps: " + line)
+        pids.append(int(row[1]))
+    return pids

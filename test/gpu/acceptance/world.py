@@ -106,6 +106,7 @@ class World:
         self.directory = tempfile.mkdtemp(prefix="mpu-gpu-")
         os.chmod(self.directory, 0o755)
         self.places = {"host": Place("host")}
+        self.mps = []  # words that start a program as a client of MPS
 
     def close(self):
         for child in reversed(self.children):
@@ -157,6 +158,7 @@ class World:
             options = ["--memory", memory]
             options += ["--util", "15"] if spec.get("busy") else []
             options += ["--clients", str(1 + spec.get("clients", 0))]
+            options += ["--class", "mps+compute"] if spec.get("mps") else []
         else:
             options = ["--memory", memory, "--contexts", str(spec.get("contexts", 1))]
             options += ["--busy"] if spec.get("busy") else []
@@ -175,7 +177,7 @@ class World:
         program = os.path.join(self.directory, spec["name"])
         if not os.path.exists(program):
             shutil.copy(self.program, program)  # under its own name, where every user can read it
-        argv = [program] + self._options(spec)
+        argv = (self.mps if spec.get("mps") else []) + [program] + self._options(spec)
         if "number_of" in spec:
             number = next(other.host for other in self.processes if other.name == spec["number_of"])
             argv = [sys.executable, os.path.join(self.directory, "numbered.py"), str(number)] + argv
