@@ -32,8 +32,8 @@ function describeRestrictions({ secureBoot, lockdown, signaturesEnforced, module
 
 function describe(status: ModuleStatus): string {
   const installed = status.installed.map(
-    ({ path, version, ours, signed }) =>
-      `${path} (${ours ? `${version ?? ''}${signed ? ', signed' : ''}` : 'another project'})`,
+    ({ path, version, ours, signed, problem }) =>
+      `${path} (${problem ?? (ours ? `${version ?? ''}${signed ? ', signed' : ''}` : 'another project')})`,
   );
   const dkms = status.dkms?.map(
     ({ version, kernel, state }) => `${version}${kernel === undefined ? '' : ` for ${kernel}`}: ${state}`,

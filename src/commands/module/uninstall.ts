@@ -26,10 +26,12 @@ export const registerUninstall: RegisterCommand = (program, run) => {
     .addHelpText('after', EXAMPLES)
     .action(async (flags: HostFlags) => {
       const result = await uninstallModule(await hostOf(flags), { onlyKernel: flags.kernel !== undefined });
-      const lines = result.removed.map((entry) => `  ${entry}`);
-      run.output.result(
-        result.removed.length === 0 ? 'mpu.ko is not installed: nothing to do' : ['removed:', ...lines].join('\n'),
-        result,
-      );
+      const { removed, left } = result;
+      const lines = [
+        ...(removed.length === 0 ? ['mpu.ko is not installed: nothing to do'] : ['removed:']),
+        ...removed.map((entry) => `  ${entry}`),
+        ...left.map(({ path, why }) => `left: ${path}: ${why}; to remove it: sudo rm ${path}`),
+      ];
+      run.output.result(lines.join('\n'), result);
     });
 };

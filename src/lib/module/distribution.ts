@@ -4,7 +4,7 @@ import type { Host } from '../system/host.js';
 import { readIfPresent } from '../system/regular-file.js';
 
 /** Families of distributions that install packages alike. */
-export type Family = 'debian' | 'redhat' | 'suse' | 'arch' | 'alpine' | 'unknown';
+export type Family = 'debian' | 'redhat' | 'suse' | 'arch' | 'alpine' | 'azure' | 'photon' | 'void' | 'unknown';
 
 const FAMILIES: Record<string, Family> = {
   debian: 'debian',
@@ -14,53 +14,47 @@ const FAMILIES: Record<string, Family> = {
   centos: 'redhat',
   amzn: 'redhat',
   ol: 'redhat',
+  openeuler: 'redhat',
+  anolis: 'redhat',
+  opencloudos: 'redhat',
   suse: 'suse',
   opensuse: 'suse',
   sles: 'suse',
   arch: 'arch',
   archlinux: 'arch',
   alpine: 'alpine',
+  azurelinux: 'azure',
+  mariner: 'azure',
+  photon: 'photon',
+  void: 'void',
 };
 
-/** The family by the text of os-release(5): ID first, then what it is like. */
+/** Returns the words of a field of os-release(5), in lower case. */
+const fieldOf = (osRelease: string, name: string): string[] =>
+  (new RegExp(`^${name}=["']?([^"'\\n]*)`, 'm').exec(osRelease)?.[1] ?? '').toLowerCase().split(/\s+/);
+
+/** Returns the family by the text of os-release(5): ID first, then ID_LIKE. */
 export function familyOf(osRelease: string): Family {
-  const field = (name: string): string[] =>
-    (new RegExp(`^${name}=["']?([^"'\\n]*)`, 'm').exec(osRelease)?.[1] ?? '').toLowerCase().split(/\s+/);
-  for (const id of [...field('ID'), ...field('ID_LIKE')]) {
+  for (const id of [...fieldOf(osRelease, 'ID'), ...fieldOf(osRelease, 'ID_LIKE')]) {
     const family = FAMILIES[id] ?? FAMILIES[id.split('-')[0] ?? ''];
     if (family !== undefined) return family;
   }
   return 'unknown';
 }
 
-/** The family of a system. */
-export async function distributionOf(host: Host): Promise<Family> {
-  const text =
-    (await readIfPresent(await host.resolve('/etc/os-release'))) ??
-    (await readIfPresent(await host.resolve('/usr/lib/os-release')));
-  return familyOf(text ?? '');
+/** A distribution: its family, and ID of os-release(5). */
+export interface Distribution {
+  family: Family;
+  id: string;
 }
 
-/** The word after the last dash of a release: `lts` of 6.6.30-1-lts. */
-const flavour = (release: string): string => /-([a-z][a-z0-9]*)$/.exec(release)?.[1] ?? '';
-
-/** The command that installs the headers of a kernel. */
-export function headersCommand(family: Family, kernel: string): string {
-  const kind = flavour(kernel);
-  switch (family) {
-    case 'debian':
-      return `apt-get install linux-headers-${kernel}`;
-    case 'redhat':
-      return `dnf install ${kernel.includes('uek') ? 'kernel-uek-devel' : 'kernel-devel'}-${kernel}`;
-    case 'suse':
-      return `zypper install kernel-${kind === '' ? 'default' : kind}-devel`;
-    case 'arch':
-      return `pacman -S linux${['lts', 'zen', 'hardened', 'rt'].includes(kind) ? `-${kind}` : ''}-headers`;
-    case 'alpine':
-      return `apk add linux-${kind === '' ? 'lts' : kind}-dev`;
-    case 'unknown':
-      return `install the package with the headers of kernel ${kernel}`;
-  }
+/** Returns the distribution of a system; one that does not say what it is has no ID and an unknown family. */
+export async function distributionOf(host: Host): Promise<Distribution> {
+  const text =
+    (await readIfPresent(await host.resolve('/etc/os-release'))) ??
+    (await readIfPresent(await host.resolve('/usr/lib/os-release'))) ??
+    '';
+  return { family: familyOf(text), id: fieldOf(text, 'ID')[0] ?? '' };
 }
 
 /** The command that installs a compiler, by its name with major version (`gcc-12`, `clang-16`), and make. */
@@ -77,6 +71,11 @@ export function compilerCommand(family: Family, compiler: string): string {
       return `pacman -S ${unversioned} make`;
     case 'alpine':
       return `apk add ${unversioned} make`;
+    case 'azure':
+    case 'photon':
+      return `tdnf install ${unversioned} make`;
+    case 'void':
+      return `xbps-install ${unversioned} make`;
     case 'unknown':
       return `install ${compiler} and make`;
   }

@@ -3,7 +3,8 @@
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError, usageError } from '../errors.js';
-import { compilerCommand, distributionOf, headersCommand } from './distribution.js';
+import { compilerCommand, distributionOf } from './distribution.js';
+import { headersCommand } from './headers-package.js';
 import type { Host } from '../system/host.js';
 import { readIfPresent } from '../system/regular-file.js';
 import { findProgram, runProgram } from '../system/program.js';
@@ -74,11 +75,18 @@ export function parseConfig(text: string): Map<string, string> {
   return config;
 }
 
-/** The compiler named in CONFIG_CC_VERSION_TEXT or LINUX_COMPILER. */
+/** Removes what stands in parentheses: vendors put versions of their own there, `gcc.br_real (Buildroot 2022.08) 11.3.0`. */
+function withoutParentheses(text: string): string {
+  const shorter = text.replace(/\([^()]*\)/g, ' ');
+  return shorter === text ? text : withoutParentheses(shorter);
+}
+
+/** Returns the compiler named in CONFIG_CC_VERSION_TEXT or LINUX_COMPILER. */
 export function parseCompiler(text: string): Compiler | undefined {
-  const clang = /clang version (\d+)/.exec(text);
+  const plain = withoutParentheses(text);
+  const clang = /clang version (\d+)/.exec(plain);
   if (clang !== null) return { kind: 'clang', major: Number(clang[1]) };
-  const gcc = /gcc.*?\)? (\d+)\.\d+/.exec(text);
+  const gcc = /gcc\S*(?: version)?\s+(\d+)\.\d+/.exec(plain);
   return gcc === null ? undefined : { kind: 'gcc', major: Number(gcc[1]) };
 }
 
@@ -100,11 +108,12 @@ export async function kernelBuild(host: Host): Promise<KernelBuild> {
   checkRelease(host);
   const directory = await findHeaders(host);
   if (directory === undefined) {
+    const { family, id } = await distributionOf(host);
     throw new MpuError({
       code: 'headers-missing',
       what: `cannot build mpu.ko for kernel ${host.kernel}`,
       why: `its headers are not installed: ${host.path(`/lib/modules/${host.kernel}/build`)} is not there`,
-      next: headersCommand(await distributionOf(host), host.kernel),
+      next: headersCommand(family, host.kernel, id),
       exitCode: ExitCode.hostUnsupported,
     });
   }
@@ -136,7 +145,7 @@ async function identify(program: string): Promise<Compiler | undefined> {
 
 // gcc prints the name it was called by: `cc (Debian 12.2.0-14) 12.2.0`.
 function unnamedGcc(text: string): Compiler | undefined {
-  const version = /^\S+ \(.*\) (\d+)\.\d+/.exec(text);
+  const version = /^\S+\s+(\d+)\.\d+/.exec(withoutParentheses(text));
   return version === null || !text.includes('see the source for copying conditions')
     ? undefined
     : { kind: 'gcc', major: Number(version[1]) };
@@ -184,7 +193,7 @@ export async function chooseCompiler(host: Host, build: KernelBuild, chosen?: st
     found.push(`${compiler.kind} ${compiler.major} (${program})`);
   }
   const name = wanted === undefined ? kind : `${kind}-${wanted.major}`;
-  const install = compilerCommand(await distributionOf(host), name);
+  const install = compilerCommand((await distributionOf(host)).family, name);
   const other =
     found.length === 0
       ? ''

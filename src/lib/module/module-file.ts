@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Files of kernel modules: what they say about themselves, and where those of mpu lie. */
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { access, readdir, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { elfSection } from '../system/elf.js';
@@ -41,6 +41,12 @@ export function parseModinfo(data: Buffer): Map<string, string> {
   return info;
 }
 
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
 async function uncompressed(path: string, data: Buffer): Promise<Buffer> {
   if (path.endsWith('.gz')) return promisify(gunzip)(data);
   const program = path.endsWith('.xz') ? 'xz' : path.endsWith('.zst') ? 'zstd' : undefined;
@@ -52,7 +58,7 @@ async function uncompressed(path: string, data: Buffer): Promise<Buffer> {
     code: 'module-invalid',
     what,
     why: lastLines({ stdout: Buffer.alloc(0), stderr: result.stderr }),
-    next: 'mpu module uninstall, then install it again',
+    next: `remove it: sudo rm ${path}`,
   });
 }
 
@@ -69,7 +75,7 @@ export async function readModuleFile(path: string): Promise<ModuleFile> {
     throw new MpuError({
       code: 'module-invalid',
       what,
-      why: 'it is no kernel module',
+      why: plain.length === 0 ? 'the file is empty' : 'it is not a kernel module',
       next: 'build one: mpu module build',
     });
   }
@@ -89,6 +95,10 @@ export interface InstalledModule extends ModuleFile {
   release: string;
   /** Directory below the kernel's, e.g. `extra` or `updates/dkms`. */
   place: string;
+  /** Why the file could not be read; nothing else is known of it then. */
+  problem?: string;
+  /** A link that leads to no file, as depmod's weak-modules leaves behind when the other kernel goes. */
+  dangling?: true;
 }
 
 /** Releases that have a directory below /lib/modules. */
@@ -107,15 +117,37 @@ export async function kernelReleases(host: Host): Promise<string[]> {
 /** Where modules that are no part of the kernel's own package go, by distribution. */
 const PLACES = ['extra', 'updates', 'updates/dkms', 'extra/dkms', 'kernel/updates/dkms', 'weak-updates'];
 
-/** Every mpu.ko of a kernel, also those of other projects. */
+/** Reads a module file; one that cannot be read has a `problem`. */
+async function readInstalled(
+  host: Host,
+  path: string,
+  inSystem: string,
+): Promise<ModuleFile & Partial<InstalledModule>> {
+  const unknown = { path, ours: false, version: undefined, kernel: undefined, signed: false };
+  // weak-modules makes absolute links, which lead astray below another root unless they are followed as that system does.
+  const file = await host.resolve(inSystem).catch(() => path);
+  if (!(await exists(file))) {
+    const target = await readlink(path).catch(() => file);
+    return { ...unknown, problem: `it is a link to ${target}, which does not exist`, dangling: true };
+  }
+  return readModuleFile(file).then(
+    (module) => ({ ...module, path }),
+    (error: unknown) => {
+      if (!(error instanceof MpuError)) throw error;
+      return { ...unknown, problem: error.why };
+    },
+  );
+}
+
+/** Returns every mpu.ko of a kernel: also those of other projects, and those that cannot be read. */
 export async function installedModules(host: Host, release: string): Promise<InstalledModule[]> {
   const directory = await host.resolve(`/lib/modules/${release}`);
   const found: InstalledModule[] = [];
   for (const place of PLACES) {
     const names = await readdir(join(directory, place)).catch((): string[] => []);
     for (const name of names.filter((candidate) => MODULE_FILE.test(candidate))) {
-      const path = join(directory, place, name);
-      found.push({ ...(await readModuleFile(path)), release, place: relative(directory, join(path, '..')) });
+      const file = await readInstalled(host, join(directory, place, name), `/lib/modules/${release}/${place}/${name}`);
+      found.push({ ...file, release, place });
     }
   }
   return found;

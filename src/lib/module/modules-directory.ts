@@ -21,20 +21,29 @@ export async function runDepmod(host: Host, kernel: string): Promise<void> {
   });
 }
 
-/** Every mpu.ko of this project, whatever the kernel. */
-export async function ownModules(host: Host): Promise<InstalledModule[]> {
+/** Returns every mpu.ko below /lib/modules, whatever the kernel. */
+export async function allModules(host: Host): Promise<InstalledModule[]> {
   const modules: InstalledModule[] = [];
   for (const release of await kernelReleases(host)) modules.push(...(await installedModules(host, release)));
-  return modules.filter(({ ours }) => ours);
+  return modules;
+}
+
+/** Returns every mpu.ko of this project, whatever the kernel. */
+export async function ownModules(host: Host): Promise<InstalledModule[]> {
+  return (await allModules(host)).filter(({ ours }) => ours);
+}
+
+/** Removes these files, and directories that are empty then. Returns their paths. */
+export async function removeFiles(modules: readonly InstalledModule[]): Promise<string[]> {
+  for (const { path } of modules) {
+    await rm(path, { force: true });
+    // The installation made the directory, or it holds something else and stays.
+    await rmdir(dirname(path)).catch(() => undefined);
+  }
+  return modules.map(({ path }) => path);
 }
 
 /** Removes this project's modules of a kernel, but for the file `except`. Returns the paths of those that were there. */
 export async function removeModules(host: Host, kernel: string, except?: string): Promise<string[]> {
-  const modules = (await installedModules(host, kernel)).filter(({ ours, path }) => ours && path !== except);
-  for (const { path } of modules) {
-    await rm(path, { force: true });
-    // Made by the installation, or somebody else's and then not empty.
-    await rmdir(dirname(path)).catch(() => undefined);
-  }
-  return modules.map(({ path }) => path);
+  return removeFiles((await installedModules(host, kernel)).filter(({ ours, path }) => ours && path !== except));
 }

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Everything there is to know about mpu.ko on a system. Needs no privilege and changes nothing. */
 import { join } from 'node:path';
-import { errnoName } from '../errors.js';
+import { MpuError } from '../errors.js';
 import { isLoadedAtBoot } from './boot-files.js';
 import { cacheDirectory } from './build.js';
 import { Dkms, type DkmsEntry } from './dkms.js';
 import { Host, type HostOptions } from '../system/host.js';
 import { findHeaders } from './kernel-build.js';
+import { allModules } from './modules-directory.js';
 import { loadedModule, type LoadedModule, type Query } from './loaded-module.js';
-import {
-  installedModules,
-  kernelReleases,
-  readModuleFile,
-  type InstalledModule,
-  type ModuleFile,
-} from './module-file.js';
+import { readModuleFile, type InstalledModule, type ModuleFile } from './module-file.js';
 import { readRestrictions, type Restrictions } from './restrictions.js';
 import { sourceVersion } from './source.js';
 
@@ -45,17 +40,15 @@ export interface ModuleStatus {
  */
 export async function moduleStatus(system: Host | HostOptions = {}, query?: Query): Promise<ModuleStatus> {
   const host = system instanceof Host ? system : await Host.open(system);
-  const installed: InstalledModule[] = [];
-  for (const release of await kernelReleases(host)) installed.push(...(await installedModules(host, release)));
+  const installed = await allModules(host);
   // dkms wants root; without, its modules are among the installed ones all the same.
   const dkms = await Dkms.find(host)
     .then((found) => found?.status())
     .catch(() => undefined);
   const headers = await findHeaders(host);
+  // The cache may be another user's, and what lies there may be half of a file: it is built again when it is needed.
   const built = await readModuleFile(join(cacheDirectory(host), host.kernel, 'mpu.ko')).catch((error: unknown) => {
-    // Another user's cache is none of ours.
-    if (['ENOENT', 'EACCES'].includes(errnoName(error instanceof Error ? error.cause : undefined) ?? ''))
-      return undefined;
+    if (error instanceof MpuError) return undefined;
     throw error;
   });
   return {

@@ -8,7 +8,7 @@ import { cacheDirectory } from './build.js';
 import { Dkms } from './dkms.js';
 import type { Host } from '../system/host.js';
 import { readIfPresent } from '../system/regular-file.js';
-import { ownModules, removeModules, runDepmod } from './modules-directory.js';
+import { allModules, ownModules, removeFiles, runDepmod } from './modules-directory.js';
 import { unloadModule, type LoadOptions } from './load.js';
 import { loadedModule } from './loaded-module.js';
 import { installedModules, kernelReleases } from './module-file.js';
@@ -16,6 +16,12 @@ import { checkNotPackaged } from './packaged.js';
 import { checkMayChange, mayChange } from './permission.js';
 
 const WHAT = 'cannot uninstall mpu.ko';
+
+/** What has been done so far. */
+interface Removal extends Pick<UninstallResult, 'removed' | 'left'> {
+  /** Errors of steps that others do not depend on. */
+  failures: unknown[];
+}
 
 /** How to uninstall. */
 export interface UninstallOptions extends Pick<LoadOptions, 'query'> {
@@ -28,13 +34,23 @@ export interface UninstallResult {
   outcome: 'uninstalled' | 'unchanged';
   /** What was removed: files, directories and DKMS versions. */
   removed: string[];
+  /** Files that may be mpu's and stay, for they cannot be read. */
+  left: { path: string; why: string }[];
 }
 
-async function removeFiles(host: Host, kernels: readonly string[], removed: string[]): Promise<void> {
+/**
+ * Removes the modules of these kernels, and links that lead nowhere. All are read before the first goes: a link of weak-modules leads
+ * to the module of another kernel. A kernel whose list of modules cannot be updated does not keep the others' from being.
+ */
+async function removeModuleFiles(host: Host, kernels: readonly string[], result: Removal): Promise<void> {
+  const modules = (await allModules(host)).filter(({ release }) => kernels.includes(release));
   for (const kernel of kernels) {
-    const paths = await removeModules(host, kernel);
-    removed.push(...paths);
-    if (paths.length > 0) await runDepmod(host, kernel);
+    const of = modules.filter(({ release, ours, dangling }) => release === kernel && (ours || dangling === true));
+    result.removed.push(...(await removeFiles(of)));
+    if (of.length > 0) await runDepmod(host, kernel).catch((error: unknown) => result.failures.push(error));
+  }
+  for (const { path, problem, dangling } of modules) {
+    if (problem !== undefined && dangling !== true) result.left.push({ path, why: problem });
   }
 }
 
@@ -93,7 +109,8 @@ async function isInstalled(host: Host, options: UninstallOptions): Promise<boole
 }
 
 /** Removes all but the cache, for every kernel. */
-async function removeAll(host: Host, options: UninstallOptions, removed: string[]): Promise<void> {
+async function removeAll(host: Host, options: UninstallOptions, result: Removal): Promise<void> {
+  const { removed } = result;
   const versions = await sourceVersions(host);
   await checkNotPackaged(host, WHAT, versions);
   if ((await loadedModule(host, options.query)).owner === 'mpu') {
@@ -101,7 +118,7 @@ async function removeAll(host: Host, options: UninstallOptions, removed: string[
     removed.push('the loaded module');
   }
   await removeDkms(host, undefined, removed);
-  await removeFiles(host, await kernelReleases(host), removed);
+  await removeModuleFiles(host, await kernelReleases(host), result);
   for (const version of versions) await removePath(await host.resolve(`/usr/src/mpu-${version}`), removed);
   for (const file of [BOOT_FILE, OPTIONS_FILE]) await removePath(await configurationPath(host, file), removed);
 }
@@ -112,18 +129,20 @@ async function removeAll(host: Host, options: UninstallOptions, removed: string[
  * change the system removes their own cache, when nothing else is there. Throws an MpuError.
  */
 export async function uninstallModule(host: Host, options: UninstallOptions = {}): Promise<UninstallResult> {
-  const removed: string[] = [];
+  const result: Removal = { removed: [], left: [], failures: [] };
+  const { removed, left, failures } = result;
   const { onlyKernel = false } = options;
   try {
     if ((await mayChange(host)) || (await isInstalled(host, options))) {
       await checkMayChange(host, WHAT, 'uninstall');
       if (onlyKernel) {
         await removeDkms(host, host.kernel, removed);
-        await removeFiles(host, [host.kernel], removed);
-      } else await removeAll(host, options, removed);
+        await removeModuleFiles(host, [host.kernel], result);
+      } else await removeAll(host, options, result);
     }
     await removePath(onlyKernel ? join(cacheDirectory(host), host.kernel) : cacheDirectory(host), removed);
-    return { outcome: removed.length > 0 ? 'uninstalled' : 'unchanged', removed };
+    if (failures.length > 0) throw failures[0];
+    return { outcome: removed.length > 0 ? 'uninstalled' : 'unchanged', removed, left };
   } catch (error) {
     throw fileError(error, WHAT);
   }

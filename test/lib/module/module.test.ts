@@ -4,7 +4,7 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { MpuError } from '#mpu/lib/errors.js';
-import { compilerCommand, familyOf, headersCommand } from '#mpu/lib/module/distribution.js';
+import { compilerCommand, familyOf } from '#mpu/lib/module/distribution.js';
 import { parseDkmsStatus } from '#mpu/lib/module/dkms.js';
 import { Host } from '#mpu/lib/system/host.js';
 import { insmodError, type InsmodFailure } from '#mpu/lib/module/insmod.js';
@@ -29,12 +29,6 @@ await t.test('distributions and their packages', (t) => {
   ] as const) {
     t.equal(familyOf(text), family, text);
   }
-  t.equal(headersCommand('debian', '6.8.0-45-generic'), 'apt-get install linux-headers-6.8.0-45-generic');
-  t.equal(headersCommand('redhat', '5.15.0-3.el9uek.x86_64'), 'dnf install kernel-uek-devel-5.15.0-3.el9uek.x86_64');
-  t.equal(headersCommand('suse', '6.4.0-150600.21-default'), 'zypper install kernel-default-devel');
-  t.equal(headersCommand('arch', '6.6.30-1-lts'), 'pacman -S linux-lts-headers');
-  t.equal(headersCommand('arch', '6.9.1-arch1-1'), 'pacman -S linux-headers');
-  t.equal(headersCommand('alpine', '6.6.30-0-virt'), 'apk add linux-virt-dev');
   t.equal(compilerCommand('debian', 'gcc-14'), 'apt-get install gcc-14 make');
   t.equal(compilerCommand('suse', 'gcc-7'), 'zypper install gcc7 make');
   t.equal(compilerCommand('redhat', 'clang-16'), 'dnf install clang make');
@@ -47,6 +41,11 @@ await t.test('compilers as kernels name them', (t) => {
     ['x86_64-linux-gnu-gcc-14 (Debian 14.2.0-19) 14.2.0', { kind: 'gcc', major: 14 }],
     ['x86_64-linux-gnu-gcc-13 (Ubuntu 13.3.0-6ubuntu2~24.04) 13.3.0', { kind: 'gcc', major: 13 }],
     ['gcc (GCC) 11.5.0 20240719 (Red Hat 11.5.0-2)', { kind: 'gcc', major: 11 }],
+    ['aarch64-buildroot-linux-gnu-gcc.br_real (Buildroot 2022.08) 11.3.0', { kind: 'gcc', major: 11 }],
+    ['aarch64-openeuler-linux-gnu-gcc (crosstool-NG 1.26.0) 12.3.1 20230508', { kind: 'gcc', major: 12 }],
+    ['x86_64-linux-gcc (Vendor 9.1 (build 3.2)) 10.3.0', { kind: 'gcc', major: 10 }],
+    ['gcc version 8.5.0 20210514 (Red Hat 8.5.0-22) (GCC)', { kind: 'gcc', major: 8 }],
+    ['Android (7284624, based on r416183b1) clang version 12.0.5 (https://x.test 2.0)', { kind: 'clang', major: 12 }],
     ['gcc (SUSE Linux) 7.5.0', { kind: 'gcc', major: 7 }],
     ['Ubuntu clang version 18.1.3 (1ubuntu1)', { kind: 'clang', major: 18 }],
     ['clang version 16.0.6', { kind: 'clang', major: 16 }],
