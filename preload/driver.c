@@ -2,8 +2,6 @@
 #include "driver.h"
 #include "sys.h"
 
-#define NOT_ANSWERED 0xffffffffu
-
 mpu_u32 mpu_driver_control(int fd, const struct mpu_rm_nvos54 *like, mpu_u32 cmd, void *params,
 			   mpu_u32 size)
 {
@@ -15,9 +13,9 @@ mpu_u32 mpu_driver_control(int fd, const struct mpu_rm_nvos54 *like, mpu_u32 cmd
 	control.flags = 0;
 	control.params = (unsigned long)params;
 	control.params_size = size;
-	control.status = NOT_ANSWERED;
+	control.status = MPU_DRIVER_NO_ANSWER;
 	if (mpu_sys_ioctl(fd, MPU_RM_IOCTL_CONTROL, (unsigned long)&control) != 0)
-		return NOT_ANSWERED;
+		return MPU_DRIVER_NO_ANSWER;
 	return control.status;
 }
 

@@ -5,6 +5,9 @@
 
 #include "rm/rm.h"
 
+/* A status that no driver returns. */
+#define MPU_DRIVER_NO_ANSWER 0xffffffffu
+
 /* As mpu_rm_ops.control, on the client and object of another control. */
 mpu_u32 mpu_driver_control(int fd, const struct mpu_rm_nvos54 *like, mpu_u32 cmd, void *params,
 			   mpu_u32 size);

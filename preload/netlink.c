@@ -151,16 +151,25 @@ static int is_loaded(void)
 	return 1;
 }
 
+int mpu_netlink_reopen(struct mpu_netlink *client)
+{
+	int fd = (int)mpu_sys_netlink_socket();
+
+	if (fd < 0)
+		return fd;
+	mpu_sys_own(&client->socket, fd);
+	return 0;
+}
+
 int mpu_netlink_open(struct mpu_netlink *client)
 {
 	int result;
 
 	if (!is_loaded())
 		return -MPU_ENOENT;
-	result = (int)mpu_sys_netlink_socket();
+	result = mpu_netlink_reopen(client);
 	if (result < 0)
 		return result;
-	mpu_sys_own(&client->socket, result);
 	client->sequence = mpu_sys_gettid() << COUNT_BITS;
 	result = find_family(client);
 	if (result < 0)

@@ -27,6 +27,9 @@ struct mpu_netlink {
 int mpu_netlink_open(struct mpu_netlink *client);
 void mpu_netlink_close(const struct mpu_netlink *client);
 
+/* Opens a client again that has been closed, without another look-up of the family. */
+int mpu_netlink_reopen(struct mpu_netlink *client);
+
 /*
  * Translates count ids, at most MPU_MAX_PIDS. Returns 0 or a negative errno, and out is then
  * undefined: -ENOENT when the module has been unloaded, or loaded again, since the client was

@@ -9,16 +9,14 @@
 #define MODE_CHARDEV 0020000u
 
 /*
- * The buffer is written to first: where a supervisor answers system calls it cannot grow our stack,
- * and a caller with large buffers of its own can have left us on a page that nobody has touched.
- * Zeros where fstat fails.
+ * The buffer is touched first: a supervisor that answers system calls cannot grow our stack, and a
+ * caller with large buffers can have left us on a page that has not been used yet.
  */
 static int get_stat(int fd, mpu_u32 *stat)
 {
-	int i;
+	volatile mpu_u32 *touched = stat;
 
-	for (i = 0; i < STAT_WORDS; i++)
-		stat[i] = 0;
+	touched[0] = touched[STAT_WORDS - 1] = 0;
 	return mpu_syscall3(MPU_NR_fstat, fd, (long)stat, 0) == 0;
 }
 
@@ -34,8 +32,10 @@ void mpu_sys_own(struct mpu_own *own, int fd)
 {
 	mpu_u32 stat[STAT_WORDS];
 
-	get_stat(fd, stat);
 	own->fd = fd;
+	own->device = own->inode = 0;
+	if (!get_stat(fd, stat))
+		return;
 	own->device = stat[STAT_DEVICE / 4];
 	own->inode = stat[MPU_STAT_INODE / 4];
 }

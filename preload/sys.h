@@ -14,6 +14,7 @@
 #define MPU_ESRCH     3
 #define MPU_EBADF     9
 #define MPU_EXDEV     18
+#define MPU_EFAULT    14
 #define MPU_EINVAL    22
 #define MPU_EBADMSG   74
 #define MPU_MAX_ERRNO 4095
@@ -25,6 +26,10 @@
 #define MPU_O_CLOEXEC		  02000000
 #define MPU_PROT_RW		  3
 #define MPU_MAP_PRIVATE_ANONYMOUS 0x22
+#define MPU_MAP_FIXED_NOREPLACE	  0x100000
+#define MPU_MADV_DONTFORK	  10
+#define MPU_SIG_SETMASK		  2
+#define MPU_SIGSET_SIZE		  8
 
 #if defined(__x86_64__)
 
@@ -36,6 +41,7 @@
 #define MPU_NR_munmap	      11
 #define MPU_NR_rt_sigprocmask 14
 #define MPU_NR_ioctl	      16
+#define MPU_NR_madvise	      28
 #define MPU_NR_getpid	      39
 #define MPU_NR_socket	      41
 #define MPU_NR_sendmsg	      46
@@ -100,6 +106,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_recvmsg	      212
 #define MPU_NR_munmap	      215
 #define MPU_NR_mmap	      222
+#define MPU_NR_madvise	      233
 #define MPU_STAT_INODE	      8
 #define MPU_STAT_MODE	      16
 #define MPU_STAT_RDEV	      32
@@ -157,6 +164,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_socketcall     102
 #define MPU_NR_rt_sigprocmask 175
 #define MPU_NR_fstat	      197 /* fstat64 */
+#define MPU_NR_madvise	      219
 #define MPU_NR_gettid	      224
 #define MPU_NR_openat	      295
 #define MPU_STAT_INODE	      88
@@ -223,15 +231,16 @@ static inline mpu_u32 mpu_sys_gettid(void)
 	return (mpu_u32)mpu_syscall3(MPU_NR_gettid, 0, 0, 0);
 }
 
-/* Zeroed pages, or NULL. */
-static inline void *mpu_sys_map(unsigned long size)
+/* Zeroed pages, or NULL; at address, unless that is NULL, where nothing is mapped there yet. */
+static inline void *mpu_sys_map(void *address, unsigned long size)
 {
+	long flags = MPU_MAP_PRIVATE_ANONYMOUS | (address ? MPU_MAP_FIXED_NOREPLACE : 0);
 #if defined(__i386__)
-	long arguments[6] = {0, (long)size, MPU_PROT_RW, MPU_MAP_PRIVATE_ANONYMOUS, -1, 0};
+	long arguments[6] = {(long)address, (long)size, MPU_PROT_RW, flags, -1, 0};
 	long result = mpu_syscall3(MPU_NR_mmap, (long)arguments, 0, 0);
 #else
-	long result = mpu_syscall6(MPU_NR_mmap, 0, (long)size, MPU_PROT_RW,
-				   MPU_MAP_PRIVATE_ANONYMOUS, -1, 0);
+	long result =
+		mpu_syscall6(MPU_NR_mmap, (long)address, (long)size, MPU_PROT_RW, flags, -1, 0);
 #endif
 	return result < 0 && result > -4096 ? (void *)0 : (void *)result;
 }
@@ -239,6 +248,19 @@ static inline void *mpu_sys_map(unsigned long size)
 static inline void mpu_sys_unmap(void *address, unsigned long size)
 {
 	mpu_syscall3(MPU_NR_munmap, (long)address, (long)size, 0);
+}
+
+/* Leaves the pages out of what a fork copies. */
+static inline void mpu_sys_do_not_fork(void *address, unsigned long size)
+{
+	mpu_syscall3(MPU_NR_madvise, (long)address, (long)size, MPU_MADV_DONTFORK);
+}
+
+/* Replaces the signal mask of this thread; earlier can be NULL. */
+static inline long mpu_sys_set_signals(const mpu_u64 *signals, mpu_u64 *earlier)
+{
+	return mpu_syscall4(MPU_NR_rt_sigprocmask, MPU_SIG_SETMASK, (long)signals, (long)earlier,
+			    MPU_SIGSET_SIZE);
 }
 
 /*
@@ -250,6 +272,12 @@ static inline long mpu_sys_open_own(const char *of_thread, const char *of_proces
 	long fd = mpu_sys_open(of_thread);
 
 	return fd == -MPU_ENOENT ? mpu_sys_open(of_process) : fd;
+}
+
+/* A pointer of the driver's ABI, or NULL where this process cannot have it. */
+static inline void *mpu_as_pointer(mpu_u64 pointer)
+{
+	return (unsigned long)pointer == pointer ? (void *)(unsigned long)pointer : (void *)0;
 }
 
 /* struct iovec */
@@ -272,6 +300,9 @@ long mpu_sys_netlink_receive(int fd, struct mpu_iovec *parts, unsigned long coun
  * writes 8 bytes at addresses it is given, and with an impossible "how" changes nothing.
  */
 int mpu_sys_accessible(void *memory, mpu_u32 size);
+
+/* Returns true if 8 bytes can be read there. */
+int mpu_sys_is_readable(const void *memory);
 
 /* Whether fd is a character device with these numbers. */
 int mpu_sys_is_device(int fd, mpu_u32 major, mpu_u32 minor);

@@ -3,6 +3,11 @@
 #include "nsfs.h"
 #include "sys.h"
 
+static int open_nsfs(struct mpu_resolver *resolver, const char *file)
+{
+	return mpu_nsfs_open(&resolver->pidns, *file ? file : MPU_NSFS_PATH, !*file);
+}
+
 int mpu_resolver_open(struct mpu_resolver *resolver, const char *file)
 {
 	int netlink = mpu_netlink_open(&resolver->netlink);
@@ -11,8 +16,14 @@ int mpu_resolver_open(struct mpu_resolver *resolver, const char *file)
 	resolver->is_netlink = netlink == 0;
 	if (!netlink)
 		return 0;
-	nsfs = mpu_nsfs_open(&resolver->pidns, *file ? file : MPU_NSFS_PATH, !*file);
+	nsfs = open_nsfs(resolver, file);
 	return nsfs == -MPU_ENOENT ? netlink : nsfs;
+}
+
+int mpu_resolver_reopen(struct mpu_resolver *resolver, const char *file)
+{
+	return resolver->is_netlink ? mpu_netlink_reopen(&resolver->netlink)
+				    : open_nsfs(resolver, file);
 }
 
 static const struct mpu_own *descriptor(const struct mpu_resolver *resolver)

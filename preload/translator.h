@@ -23,6 +23,12 @@ struct mpu_resolver {
  */
 int mpu_resolver_open(struct mpu_resolver *resolver, const char *file);
 
+/*
+ * Opens the same one again after mpu_resolver_close(): libmpu.so holds no descriptor while it calls
+ * the driver. Returns 0 or a negative errno.
+ */
+int mpu_resolver_reopen(struct mpu_resolver *resolver, const char *file);
+
 /* As mpu_netlink_translate() and mpu_nsfs_translate(); -EBADF when somebody closed it. */
 int mpu_resolver_translate(struct mpu_resolver *resolver, enum mpu_rm_direction direction,
 			   const mpu_u32 *in, mpu_u32 *out, mpu_u32 count);

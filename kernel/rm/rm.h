@@ -25,10 +25,14 @@ typedef __UINT16_TYPE__ mpu_u16;
 typedef __UINT32_TYPE__ mpu_u32;
 typedef __UINT64_TYPE__ mpu_u64;
 
-/* Escapes: _IOWR('F', number, argument size). The driver looks at number and size only. */
-#define MPU_RM_IOCTL_CONTROL 0xc020462au /* NV_ESC_RM_CONTROL, struct mpu_rm_nvos54 */
-#define MPU_RM_IOCTL_XFER    0xc01046d3u /* NV_ESC_IOCTL_XFER_CMD, struct mpu_rm_xfer */
-#define MPU_RM_ESC_CONTROL   0x2au	 /* the bare number, as XFER carries it */
+/*
+ * Escapes: _IOWR('F', number, argument size). The driver reads the number and the size alone, so
+ * every request with the same MPU_RM_ESCAPE() is the same to it; clients send these two words.
+ */
+#define MPU_RM_IOCTL_CONTROL   0xc020462au /* NV_ESC_RM_CONTROL, struct mpu_rm_nvos54 */
+#define MPU_RM_IOCTL_XFER      0xc01046d3u /* NV_ESC_IOCTL_XFER_CMD, struct mpu_rm_xfer */
+#define MPU_RM_ESCAPE(request) ((mpu_u32)(request)&0x3fff00ffu)
+#define MPU_RM_ESC_CONTROL     0x2au /* the bare number, as XFER carries it */
 
 /* Character device of /dev/nvidiactl, the only one that accepts NV_ESC_RM_CONTROL. */
 #define MPU_RM_DEV_MAJOR 195u

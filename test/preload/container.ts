@@ -32,11 +32,10 @@ export class Container {
   /**
    * Starts a driver, one process outside and two inside. By default the driver gives host PIDs.
    *
-   * @param layouts - release whose controls the driver has, where it is not one of the regime
+   * @param options - more options of rm-sim
    */
-  static async start(regime = 'R0', layouts?: string): Promise<Container> {
-    const structures = layouts === undefined ? [] : ['--layouts', layouts];
-    const session = await Session.start(['--regime', regime, '--accounting', 'on', ...structures]);
+  static async start(regime = 'R0', options: string[] = []): Promise<Container> {
+    const session = await Session.start(['--regime', regime, '--accounting', 'on', ...options]);
     await session.run('exec 7</proc/self/ns/pid');
     const namespace = await session.namespace();
     const outside = await session.gpuProcess('--memory 100');

@@ -44,8 +44,9 @@ static void report(const char *file, const char *argument_name, int fd, unsigned
 
 static void try_all(const char *file, int fd)
 {
-	static const unsigned long requests[] = {RM_CONTROL, RM_XFER, FIONREAD,	  TIOCGWINSZ,
-						 FIOCLEX,    0,	      0xffffffff, 0xc0c0462a};
+	static const unsigned long requests[] = {RM_CONTROL, RM_XFER,	 FIONREAD,   TIOCGWINSZ,
+						 FIOCLEX,    0,		 0xffffffff, 0xc0c0462a,
+						 0x4020462a, 0x0020462a, 0xc020002a, 0x001000d3};
 	long page = sysconf(_SC_PAGESIZE);
 	char *none = mmap(NULL, (size_t)page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *read_only = mmap(NULL, (size_t)page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -73,6 +73,13 @@ void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => 
       isRight(t, refused[0], `right before ${name} is refused`);
       isUntouched(t, refused[1], `${name} refused by a filter`);
     }
+    for (const [name, number] of [
+      ['rt_sigprocmask', 14],
+      ['madvise', 28],
+    ] as const) {
+      const refused = await lists(`refuse ${number}`);
+      isRight(t, refused[1], `right although ${name} is refused by a filter`);
+    }
   });
 
   await t.test('no usable PID namespace file', async (t) => {
@@ -131,7 +138,7 @@ exec strace -qq -o "|grep -c ${state} >&2" -e trace=openat ${built('rewriting')}
 
   await t.test('switched on while an answer is put right', async (t) => {
     // From 570 on the driver may answer with another number than the record was asked for by.
-    const overwriting = await Container.start('R3b', '610.57.04');
+    const overwriting = await Container.start('R3b', ['--layouts', '610.57.04']);
     t.teardown(() => overwriting.stop());
     const state = '/sys/module/mpu/parameters/intercepting';
     const script = join(container.session.directory, 'with-change');

@@ -57,9 +57,25 @@ enum call_kind filter_classify(uint32_t arch, int nr)
 static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 static const struct sock_filter notify = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 
+static size_t add_range(struct sock_filter *out, uint32_t first, uint32_t last)
+{
+	out[0] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first, 0, 2);
+	out[1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, last, 1, 0);
+	out[2] = notify;
+	return 3;
+}
+
+/* The escapes of NVIDIA's driver: a few below the first number, the rest from the second on. */
+#define FIRST_RM_ESCAPE	    0x29
+#define LAST_RM_ESCAPE	    0x2b
+#define FIRST_KERNEL_ESCAPE 200
+#define LAST_KERNEL_ESCAPE  218
+
 /*
- * One architecture: every trapped call, but of ioctl only what can be NVIDIA's: type 'F', and UVM's
- * plain numbers, of which none is above 255 but for the two with 3 in the top nibble.
+ * One architecture: every trapped call, but of ioctl only what can be NVIDIA's. The driver reads
+ * number and size of a request and no more, so any type and direction can be an escape. Clients
+ * send type 'F'; unknown numbers of that type come to the supervisor too. UVM has plain numbers, of
+ * which none is above 255 but for the two with 3 in the top nibble.
  */
 static size_t add_arch(struct sock_filter *out, const struct trapped *calls, size_t count)
 {
@@ -91,6 +107,12 @@ static size_t add_arch(struct sock_filter *out, const struct trapped *calls, siz
 	out[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xcfffff00);
 	out[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
 	out[n++] = notify;
+	out[n++] = load_request;
+	out[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x3fff0000, 1, 0);
+	out[n++] = allow;
+	out[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff);
+	n += add_range(out + n, FIRST_RM_ESCAPE, LAST_RM_ESCAPE);
+	n += add_range(out + n, FIRST_KERNEL_ESCAPE, LAST_KERNEL_ESCAPE);
 	out[n++] = allow;
 	return n;
 }

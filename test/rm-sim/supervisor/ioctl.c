@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ioctl() on simulated files: the model answers. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <unistd.h>
 
+#include "../model/abi.h"
 #include "supervisor.h"
 
 static void log_call(const struct request *request, const struct rmsim_trace *trace, int error)
@@ -33,6 +36,8 @@ void answer_ioctl(const struct request *request)
 	error = rmsim_ioctl(supervisor->world, file->file, &caller, (uint32_t)request->args[1],
 			    request->args[2], &trace);
 	log_call(request, &trace, error);
+	if (trace.escape == NV_ESC_RM_CONTROL)
+		usleep(supervisor->options.delay * 1000);
 	if (error < 0)
 		respond_error(request, -error);
 	else

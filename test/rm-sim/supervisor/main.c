@@ -21,7 +21,8 @@ static const char usage_text[] =
 	"usage: rm-sim [--regime R0|R1|R2|R3a|R3b|R4] [--driver VERSION] "
 	"[--layouts VERSION]\n"
 	"              [--gpus N] [--mig INSTANCES] [--no-version-file] [--log FILE] "
-	"[--accounting on|off] -- COMMAND [ARG...]\n";
+	"[--accounting on|off]\n"
+	"              [--delay MILLISECONDS] -- COMMAND [ARG...]\n";
 
 static int fail_usage(const char *what, const char *value)
 {
@@ -41,6 +42,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{"no-version-file", no_argument, NULL, 'n'},
 		{"log", required_argument, NULL, 'l'},
 		{"accounting", required_argument, NULL, 'a'},
+		{"delay", required_argument, NULL, 'D'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -84,6 +86,9 @@ static int parse(int argc, char **argv, struct options *options)
 			if (strcmp(optarg, "on") != 0 && strcmp(optarg, "off") != 0)
 				return fail_usage("--accounting is on or off, not", optarg);
 			options->accounting = strcmp(optarg, "on") == 0;
+			break;
+		case 'D':
+			options->delay = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
 		case 'h':
 			printf("%s", usage_text);

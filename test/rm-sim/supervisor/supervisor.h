@@ -65,6 +65,7 @@ struct options {
 	bool version_file;
 	bool accounting;
 	const char *log;
+	uint32_t delay; /* of every RM control, in milliseconds */
 	char **command;
 };
 
