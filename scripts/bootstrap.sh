@@ -126,8 +126,9 @@ install_system_packages() {
 		exit 3
 	fi
 	say "installing ${packages[*]}"
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+	scripts/install-packages.sh "${packages[@]}"
+	# Where apt had no index before, nobody knew that docker's command is a package of its own.
+	[[ $goal != test ]] || command -v docker >/dev/null || scripts/install-packages.sh docker-cli
 }
 
 install_node_packages() {

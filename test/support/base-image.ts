@@ -4,6 +4,9 @@ import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { debianMirrors, readSystemSources } from '#mpu/lib/nvidia-clients/apt-sources.js';
+import { messageOf } from '#mpu/lib/errors.js';
+import { isMirrorDown } from '#mpu/lib/nvidia-clients/apt-download.js';
+import { retry } from '#mpu/lib/system/retry.js';
 import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { check, checkout } from './mpu.js';
 
@@ -43,7 +46,10 @@ export async function baseImage(include: readonly string[]): Promise<string> {
     if (await isThere()) return;
     await withScratch(CACHE, async (scratch) => {
       const archive = join(scratch, 'image.tar');
-      await check('mmdebstrap', ['--quiet', ...args, archive, line]);
+      await retry(
+        () => check('mmdebstrap', ['--quiet', ...args, archive, line]),
+        (error) => isMirrorDown(messageOf(error)),
+      );
       await publish(archive, place);
     });
   });

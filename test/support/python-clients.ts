@@ -2,13 +2,13 @@
 /** The Python clients of NVML, pinned, in a directory of their own. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PrivateApt } from '#mpu/lib/nvidia-clients/apt-download.js';
 import { debianMirrors, readSystemSources } from '#mpu/lib/nvidia-clients/apt-sources.js';
-import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { terminalProgress } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
+import { pythonPackages } from './pip.js';
 
 const run = promisify(execFile);
 
@@ -54,24 +54,8 @@ export async function fetchPythonClients(cacheDirectory: string): Promise<string
   // Compiled modules fit one minor version of Python only.
   const python = stdout.trim().split('.').slice(0, 2).join('.');
   const digest = createHash('sha256').update(REQUIREMENTS.join('\n')).digest('hex').slice(0, 8);
-  const root = join(cacheDirectory, 'python');
-  const place = join(root, `${python}-${digest}`);
-  const present = (): Promise<boolean> =>
-    access(place).then(
-      () => true,
-      () => false,
-    );
-  if (await present()) return place;
-  await withLock(join(cacheDirectory, 'python.lock'), async () => {
-    if (await present()) return;
-    await withScratch(root, async (scratch) => {
-      terminalProgress(`${REQUIREMENTS.slice(0, 3).join(', ')}: downloading`);
-      const [command = '', ...args] = await findPip(scratch);
-      const target = join(scratch, 'target');
-      const options = ['--quiet', '--disable-pip-version-check', '--no-deps'];
-      await run(command, [...args, 'install', ...options, '--target', target, ...REQUIREMENTS]);
-      await publish(target, place);
-    });
+  return pythonPackages(join(cacheDirectory, 'python'), `${python}-${digest}`, REQUIREMENTS, async (scratch) => {
+    terminalProgress(`${REQUIREMENTS.slice(0, 3).join(', ')}: downloading`);
+    return findPip(scratch);
   });
-  return place;
 }

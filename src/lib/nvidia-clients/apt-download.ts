@@ -61,7 +61,8 @@ function callApt(
 const DOWN =
   /Could not (connect|resolve)|Cannot initiate the connection|Unable to connect|Temporary failure|[Cc]onnection (refused|timed out|reset|failed)|\b(429|50[0-4]) /;
 
-const isDown = (said: string): boolean => DOWN.test(said);
+/** True when apt, or a program that runs it, failed because a mirror does not answer for the moment. */
+export const isMirrorDown = (said: string): boolean => DOWN.test(said);
 
 /** What it says about indexes while they are replaced on the mirror. */
 const IN_UPDATE = /Hash Sum mismatch|unexpected size/;
@@ -70,7 +71,7 @@ const IN_UPDATE = /Hash Sum mismatch|unexpected size/;
  * Calls `work` until it succeeds or a minute has passed; an administrator may have set fewer retries. apt's own are of no
  * use here: it does not connect again to an address that has refused once.
  */
-async function patiently<T>(work: () => Promise<T>, passes: (said: string) => boolean = isDown): Promise<T> {
+async function patiently<T>(work: () => Promise<T>, passes: (said: string) => boolean = isMirrorDown): Promise<T> {
   const { stdout } = await run('apt-config', ['shell', 'RETRIES', 'Acquire::Retries']);
   const retries = /^RETRIES='(\d+)'$/m.exec(stdout)?.[1];
   return retry(
@@ -89,7 +90,7 @@ async function update(directory: string): Promise<string> {
         // A mirror that does not answer is a warning for apt, a suite that is not there an error.
         if (stderr.trim() !== '') throw new Error(stderr.trim());
       },
-      (said) => isDown(said) || IN_UPDATE.test(said),
+      (said) => isMirrorDown(said) || IN_UPDATE.test(said),
     );
     return '';
   } catch (error) {
