@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
+import rooms from './scripts/floors.js';
 
 export default tseslint.config(
   { ignores: ['build/', 'dist/', 'node_modules/', '.cache/', '.tap/'] },
@@ -18,5 +19,10 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
     },
+  },
+  {
+    files: ['src/**/*.ts'],
+    plugins: { rooms },
+    rules: { 'rooms/floors': 'error', 'rooms/no-circle': 'error' },
   },
 );

@@ -6,7 +6,7 @@ import type { Run } from './commands/command.js';
 import { ExitCode, MpuError, errnoName, messageOf, usageError } from './lib/errors.js';
 import { Output } from './lib/terminal/output.js';
 import { version } from './lib/package/version.js';
-import { createProgram, type Said } from './program.js';
+import { createProgram, type CapturedOutput } from './program.js';
 
 const FALSE_WORDS = ['', '0', 'false', 'no', 'off'];
 const isFalse = (value: string | undefined): boolean => FALSE_WORDS.includes((value ?? '').toLowerCase());
@@ -45,16 +45,16 @@ function dropOverruledVariables(command: Command): void {
 }
 
 /** Which JSON or text to print for what commander threw; returns the exit code. */
-function reportCommander(error: CommanderError, said: Said, output: Output): number {
+function reportCommander(error: CommanderError, captured: CapturedOutput, output: Output): number {
   if (error.exitCode === 0) {
-    const text = said.out;
+    const text = captured.out;
     output.result(text, error.code === 'commander.version' ? { version } : { help: text });
     return ExitCode.ok;
   }
   if (error.code === 'commander.help') {
     const usage = { code: 'usage', what: 'no command was given', why: 'mpu needs one', exitCode: ExitCode.usage };
     if (output.json) output.error(new MpuError({ ...usage, next: 'mpu --help' }));
-    else output.note(said.err.trimEnd());
+    else output.note(captured.err.trimEnd());
     return ExitCode.usage;
   }
   output.error(
@@ -106,16 +106,16 @@ async function main(args: readonly string[]): Promise<number> {
   const [first = 'mpu', verb = ''] = operands.filter((arg) => !arg.startsWith('-'));
   const command = ['module', 'cdi'].includes(first) ? `${first} ${verb}`.trimEnd() : first;
   const output = new Output({ command, json });
-  const said: Said = { out: '', err: '' };
+  const captured: CapturedOutput = { out: '', err: '' };
   const run: Run = { output, signal: interruptSignal(output), exitCode: ExitCode.ok };
-  const program = createProgram(run, said);
+  const program = createProgram(run, captured);
   dropUnsetVariables(program);
   dropOverruledVariables(program);
   try {
     await program.parseAsync(args, { from: 'user' });
     return run.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return reportCommander(error, said, output);
+    if (error instanceof CommanderError) return reportCommander(error, captured, output);
     const failure = error instanceof MpuError ? error : unexpected(error);
     output.error(failure);
     return failure.exitCode;

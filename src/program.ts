@@ -35,7 +35,7 @@ const COMMANDS: readonly RegisterCommand[] = [
 ];
 
 /** What commander has to say, kept until it is known how to print it. */
-export interface Said {
+export interface CapturedOutput {
   out: string;
   err: string;
 }
@@ -44,7 +44,7 @@ export interface Said {
 const joinLines = (text: string): string => text.replace(/(\S)\n(?=\S)/g, '$1 ');
 
 /** The whole command line. Parsing throws commander's errors and the MpuErrors of the commands. */
-export function createProgram(run: Run, said: Said): Command {
+export function createProgram(run: Run, captured: CapturedOutput): Command {
   const program = new Command('mpu')
     .description('Right GPU process lists inside containers, on every NVIDIA driver.')
     .version(version, '-V, --version', 'print the version')
@@ -53,8 +53,8 @@ export function createProgram(run: Run, said: Said): Command {
     .addOption(new Option('--json', 'print one JSON document instead of text').env('MPU_JSON'))
     .configureHelp({ showGlobalOptions: true, commandDescription: (command) => joinLines(command.description()) })
     .configureOutput({
-      writeOut: (text) => (said.out += text),
-      writeErr: (text) => (said.err += text),
+      writeOut: (text) => (captured.out += text),
+      writeErr: (text) => (captured.err += text),
     })
     .exitOverride()
     .addHelpText('after', '\nExamples:\n  mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04\n  mpu inject --help\n');

@@ -5,10 +5,17 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { besideEachOther, processBox, type Side } from '../lib/demo/columns.js';
-import { containerStage } from '../lib/demo/in-containers.js';
-import { namespaceStage } from '../lib/demo/in-namespace.js';
+import { containersRunner } from '../lib/demo/in-containers.js';
+import { namespaceRunner } from '../lib/demo/in-namespace.js';
 import { REGIMES, type Regime } from '../lib/driver/regimes.js';
-import { playScene, requireSimulation, SIMULATION, type Scene, type Stage, type View } from '../lib/demo/comparison.js';
+import {
+  compare,
+  requireSimulation,
+  SIMULATION,
+  type Comparison,
+  type Runner,
+  type View,
+} from '../lib/demo/comparison.js';
 import { ExitCode, messageOf, MpuError, throwIfInterrupted } from '../lib/errors.js';
 import { fetchAnyNvidiaClient, type NvidiaClient } from '../lib/nvidia-clients/nvidia-clients.js';
 import type { Output } from '../lib/terminal/output.js';
@@ -44,27 +51,27 @@ function checkKernel(): void {
   });
 }
 
-async function chooseStage(client: NvidiaClient, programs: string, output: Output): Promise<Stage> {
+async function chooseRunner(client: NvidiaClient, programs: string, output: Output): Promise<Runner> {
   try {
-    return await containerStage(join(packageRoot, '.cache', 'demo'), client, (line) => {
+    return await containersRunner(join(packageRoot, '.cache', 'demo'), client, (line) => {
       output.progress(line);
     });
   } catch (error) {
     output.note(`Showing it in a PID namespace, not in a container: ${messageOf(error)}.`);
-    return namespaceStage(client, programs);
+    return namespaceRunner(client, programs);
   }
 }
 
 /** Terminal columns, or enough for two tables where the output is no terminal. */
 const width = (): number => process.stdout.columns || 160;
 
-function describe(regime: Regime, scene: Scene, output: Output): string {
+function describe(regime: Regime, comparison: Comparison, output: Output): string {
   const side = (title: string, { table, monitor }: View): Side => ({
     title,
     blocks: [processBox(table), monitor.trimEnd().split('\n')],
   });
-  const lines = besideEachOther(side('WITHOUT MPU', scene.before), side('WITH MPU', scene.after), width());
-  const running = Object.entries(scene.after.processes).map(([name, pid]) => `${name} is PID ${pid}`);
+  const lines = besideEachOther(side('WITHOUT MPU', comparison.before), side('WITH MPU', comparison.after), width());
+  const running = Object.entries(comparison.after.processes).map(([name, pid]) => `${name} is PID ${pid}`);
   return [
     output.style('bold', `${regime.id}: driver ${regime.drivers}`),
     `Without mpu: ${regime.wrong}.`,
@@ -88,22 +95,22 @@ async function demonstrate(regimes: readonly Regime[], run: Run): Promise<void> 
         output.progress(line);
       },
     });
-    const stage = await chooseStage(client, programs, output);
-    const scenes: { regime: Regime; scene: Scene }[] = [];
+    const runner = await chooseRunner(client, programs, output);
+    const comparisons: { regime: Regime; comparison: Comparison }[] = [];
     output.note(
       `One GPU, nvidia-smi ${client.version}. A container runs "train" and "serve"; another tenant of the host runs a process with 40960MiB.\n`,
     );
     for (const regime of regimes) {
       throwIfInterrupted(run.signal);
       output.progress(`driver ${regime.drivers}`);
-      const scene = await playScene(regime.id, client, stage, programs);
-      scenes.push({ regime, scene });
-      if (!output.json) output.result(describe(regime, scene, output), {});
+      const comparison = await compare(regime.id, client, runner, programs);
+      comparisons.push({ regime, comparison });
+      if (!output.json) output.result(describe(regime, comparison, output), {});
     }
     if (output.json)
       output.result('', {
         nvidiaSmi: client.version,
-        regimes: scenes.map(({ regime, scene }) => ({ ...regime, ...scene })),
+        regimes: comparisons.map(({ regime, comparison }) => ({ ...regime, ...comparison })),
       });
   } finally {
     await rm(programs, { recursive: true, force: true });

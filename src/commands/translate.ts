@@ -30,10 +30,10 @@ interface Flags {
   in?: string;
 }
 
-const LARGEST_PID = 0xffffffff;
+const MAX_PID = 0xffffffff;
 
 function parsePid(text: string): number {
-  if (/^\d{1,10}$/.test(text) && Number(text) <= LARGEST_PID) return Number(text);
+  if (/^\d{1,10}$/.test(text) && Number(text) <= MAX_PID) return Number(text);
   throw usageError('cannot translate the PIDs', `${JSON.stringify(text)} is no PID`, 'mpu translate --help');
 }
 

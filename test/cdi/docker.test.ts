@@ -4,13 +4,13 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { containerStage, nestedHostOptions } from '#mpu/lib/demo/in-containers.js';
-import { playScene, shellQuote, SIMULATION } from '#mpu/lib/demo/comparison.js';
+import { containersRunner, nestedHostOptions } from '#mpu/lib/demo/in-containers.js';
+import { compare, shellQuote, SIMULATION } from '#mpu/lib/demo/comparison.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
 import { dockerWithCdi, startDockerOn } from '../support/docker-cdi.js';
 import { lacking } from '../support/engines.js';
-import { checkScene } from '../support/scene.js';
+import { checkComparison } from '../support/comparison.js';
 import { checkContainers } from './containers.js';
 import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
 
@@ -37,7 +37,7 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
   const cache = join(packageRoot, '.cache');
   const [client] = await fetchNvidiaClients(cache, ['550.163']);
   if (client === undefined) throw new Error('no client');
-  const stage = await containerStage(join(cache, 'demo'), client, (line) => {
+  const stage = await containersRunner(join(cache, 'demo'), client, (line) => {
     t.comment(line);
   });
   const spec = 'mpu cdi generate --output /var/run/cdi/mpu.json >&2';
@@ -54,10 +54,10 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
     ['R4', 'env'],
   ] as const) {
     const after = [...run, '--device', `dev.mpu/preload=${device}`, ...nested, 'debian:1'];
-    checkScene(
+    checkComparison(
       t,
       regime,
-      await playScene(regime, client, { ...stage, prepare, before: [...run, 'debian:1'], after }, directory),
+      await compare(regime, client, { ...stage, prepare, before: [...run, 'debian:1'], after }, directory),
     );
   }
 });

@@ -4,12 +4,12 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { BASE_IMAGE, containerStage, nestedHostOptions } from '#mpu/lib/demo/in-containers.js';
-import { playScene, SIMULATION } from '#mpu/lib/demo/comparison.js';
+import { BASE_IMAGE, containersRunner, nestedHostOptions } from '#mpu/lib/demo/in-containers.js';
+import { compare, SIMULATION } from '#mpu/lib/demo/comparison.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
 import { lacking, startPodman } from '../support/engines.js';
-import { checkScene } from '../support/scene.js';
+import { checkComparison } from '../support/comparison.js';
 import { writeStandInLibraries } from '../support/tiny-layout.js';
 import { LIBRARY, checkContainers } from './containers.js';
 import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
@@ -23,7 +23,7 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
   const cache = join(packageRoot, '.cache');
   const [client] = await fetchNvidiaClients(cache, ['550.163']);
   if (client === undefined) throw new Error('no client');
-  const stage = await containerStage(join(cache, 'demo'), client, (line) => {
+  const stage = await containersRunner(join(cache, 'demo'), client, (line) => {
     t.comment(line);
   });
   const prepare = `${PRIVATE_DIRECTORIES}\n${MOUNT_PIDNS}\nmpu cdi generate --output /var/run/cdi/mpu.json >&2`;
@@ -42,7 +42,7 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
       ...nestedHostOptions(),
       BASE_IMAGE,
     ];
-    checkScene(t, regime, await playScene(regime, client, { ...stage, prepare, after }, programs));
+    checkComparison(t, regime, await compare(regime, client, { ...stage, prepare, after }, programs));
   }
 });
 

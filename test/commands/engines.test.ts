@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { containerStage } from '#mpu/lib/demo/in-containers.js';
+import { containersRunner } from '#mpu/lib/demo/in-containers.js';
 import { shellQuote } from '#mpu/lib/demo/comparison.js';
 import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { lacking, startContainerd, startDocker, type StartDaemon, type TestEngine } from '../support/engines.js';
@@ -98,7 +98,7 @@ await t.test('docker and containerd', { skip, timeout: 600_000 }, async (t) => {
   if (client === undefined) throw new Error('no client');
   const demo = join(CACHE, 'demo');
   // Makes the archive of the base image.
-  await containerStage(demo, client, () => undefined);
+  await containersRunner(demo, client, () => undefined);
   const archive = join(demo, `base-${client.version}.tar`);
 
   await t.test('docker', async (t) => {

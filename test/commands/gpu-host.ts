@@ -10,7 +10,7 @@
  */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { containerStage } from '#mpu/lib/demo/in-containers.js';
+import { containersRunner } from '#mpu/lib/demo/in-containers.js';
 import { shellQuote } from '#mpu/lib/demo/comparison.js';
 import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
@@ -50,7 +50,7 @@ export class Machine {
     if (client === undefined) throw new Error('no client');
     const demo = join(cache, 'demo');
     // Makes the archive of the base image.
-    await containerStage(demo, client, () => undefined);
+    await containersRunner(demo, client, () => undefined);
     const podman = await startPodman();
     const pidns = join(podman.directory, 'pidns');
     const device = join(podman.directory, 'nvidiactl');

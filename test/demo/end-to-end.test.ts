@@ -7,13 +7,13 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { containerStage } from '#mpu/lib/demo/in-containers.js';
-import { namespaceStage } from '#mpu/lib/demo/in-namespace.js';
+import { containersRunner } from '#mpu/lib/demo/in-containers.js';
+import { namespaceRunner } from '#mpu/lib/demo/in-namespace.js';
 import { REGIMES } from '#mpu/lib/driver/regimes.js';
-import { playScene, SIMULATION, type Stage } from '#mpu/lib/demo/comparison.js';
+import { compare, SIMULATION, type Runner } from '#mpu/lib/demo/comparison.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
-import { checkScene } from '../support/scene.js';
+import { checkComparison } from '../support/comparison.js';
 
 void t.test('the real nvidia-smi shows its own processes', async (t) => {
   const programs = await mkdtemp(join(tmpdir(), 'mpu-end-to-end-'));
@@ -23,17 +23,17 @@ void t.test('the real nvidia-smi shows its own processes', async (t) => {
   const [client] = await fetchNvidiaClients(cache, ['550.163']);
   if (client === undefined) throw new Error('no client');
 
-  const play = async (t: Test, stage: Stage): Promise<void> => {
-    for (const { id } of REGIMES) checkScene(t, id, await playScene(id, client, stage, programs));
+  const play = async (t: Test, runner: Runner): Promise<void> => {
+    for (const { id } of REGIMES) checkComparison(t, id, await compare(id, client, runner, programs));
   };
   await t.test('in a PID namespace', async (t) => {
-    await play(t, namespaceStage(client, programs));
+    await play(t, namespaceRunner(client, programs));
   });
   const skip = process.getuid?.() === 0 ? false : 'NOT TESTED: needs root, to bind-mount the PID namespace of the host';
   await t.test('in a container of an injected image', { skip }, async (t) => {
-    const stage = await containerStage(join(cache, 'demo'), client, (line) => {
+    const runner = await containersRunner(join(cache, 'demo'), client, (line) => {
       t.comment(line);
     });
-    await play(t, stage);
+    await play(t, runner);
   });
 });

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/in-containers.js';
+import { BASE_IMAGE, containersRunner } from '#mpu/lib/demo/in-containers.js';
 import { fetchNvidiaClients } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
 
@@ -55,7 +55,7 @@ void t.test('in a container', { skip }, async (t) => {
   const cache = join(packageRoot, '.cache');
   const [client] = await fetchNvidiaClients(cache, ['550.163']);
   if (client === undefined) throw new Error('no client');
-  await containerStage(join(cache, 'demo'), client, (line) => {
+  await containersRunner(join(cache, 'demo'), client, (line) => {
     t.comment(line);
   });
   const command = container.replace('docker run', 'podman run --network=none').replace('debian:12', BASE_IMAGE);

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import t, { type Test } from 'tap';
-import { BASE_IMAGE, containerStage } from '#mpu/lib/demo/in-containers.js';
+import { BASE_IMAGE, containersRunner } from '#mpu/lib/demo/in-containers.js';
 import { SIMULATION } from '#mpu/lib/demo/comparison.js';
 import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { packageRoot } from '#mpu/lib/package/root.js';
@@ -59,7 +59,7 @@ async function prepareImages(t: Test): Promise<NvidiaClient> {
   const cache = join(packageRoot, '.cache');
   const [client] = await fetchNvidiaClients(cache, ['550.163']);
   if (client === undefined) throw new Error('no client');
-  await containerStage(join(cache, 'demo'), client, (line) => {
+  await containersRunner(join(cache, 'demo'), client, (line) => {
     t.comment(line);
   });
   return client;

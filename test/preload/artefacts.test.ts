@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import t from 'tap';
 import { ARCHITECTURES, type Architecture, library, run } from './library.js';
 
-const LARGEST = 18 * 1024;
+const MAX_SIZE = 18 * 1024;
 /** In struct mpu_rm_ops. */
 const CALLBACKS = 6;
 const MACHINES: Record<Architecture, RegExp> = {
@@ -33,7 +33,7 @@ for (const architecture of ARCHITECTURES) {
     t.match(header, /Type:\s+DYN/, 'a shared object');
     t.match(header, MACHINES[architecture], 'of this architecture');
     const { size } = statSync(file);
-    t.ok(size > 0 && size <= LARGEST, `${size} bytes: 18 KB at most`);
+    t.ok(size > 0 && size <= MAX_SIZE, `${size} bytes: 18 KB at most`);
 
     const dynamic = read('--dynamic');
     t.match(dynamic, /\(SYMTAB\)/, 'has a dynamic section');

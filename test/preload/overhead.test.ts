@@ -6,9 +6,9 @@ import { packageRoot } from '#mpu/lib/package/root.js';
 import { run } from './library.js';
 
 /** For ioctls that are none of NVIDIA's; a register compared with two words, and the result passed on. */
-const MOST_ADDED = 5;
+const MAX_ADDED = 5;
 /** For RM controls that carry no PID, of which a CUDA program makes thousands. */
-const MOST_ADDED_TO_CONTROL = 100;
+const MAX_ADDED_TO_CONTROL = 100;
 
 void t.test('instructions added to an ioctl', (t) => {
   const { status, stdout, stderr } = run(join(packageRoot, 'bench', 'ioctl-overhead'));
@@ -22,9 +22,9 @@ void t.test('instructions added to an ioctl', (t) => {
       .map(([kind = '', without, , more]) => [kind, { without: Number(without), added: Number(more) }] as const),
   );
   for (const [kind, most] of [
-    ['fails', MOST_ADDED],
-    ['succeeds', MOST_ADDED],
-    ['control', MOST_ADDED_TO_CONTROL],
+    ['fails', MAX_ADDED],
+    ['succeeds', MAX_ADDED],
+    ['control', MAX_ADDED_TO_CONTROL],
   ] as const) {
     const found = added.get(kind);
     t.ok(found && found.without > 10, `${kind}: calls were counted`);

@@ -2,7 +2,7 @@
 /** Writing the CDI spec of mpu's devices, with the files it names. */
 import { resolve } from 'node:path';
 import { pidnsState } from '../containers/pidns-file.js';
-import { HOST_DIRECTORY, placeHostFiles } from './host-files.js';
+import { HOST_DIRECTORY, installHostFiles } from './host-files.js';
 import { PIDNS, specFor, type Spec } from './spec.js';
 
 /** How to generate; everything is optional. */
@@ -16,7 +16,7 @@ export interface GenerateOptions {
 /** Makes the spec, and puts the files it names where they belong. Rejects with an MpuError. */
 export async function generateSpec(options: GenerateOptions = {}): Promise<Spec> {
   // The engines take absolute paths only.
-  const files = await placeHostFiles(resolve(options.directory ?? HOST_DIRECTORY), options.libraryDirectory);
+  const files = await installHostFiles(resolve(options.directory ?? HOST_DIRECTORY), options.libraryDirectory);
   return specFor(files, problemWithPidns() === undefined ? PIDNS : undefined);
 }
 

@@ -12,7 +12,7 @@ import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../payload/preload-f
 /** Where they lie unless another directory is named. Not in /run: that is often mounted noexec. */
 export const HOST_DIRECTORY = '/var/lib/mpu';
 
-/** Prefix of the directories that {@link placeHostFiles} makes. */
+/** Prefix of the directories that {@link installHostFiles} makes. */
 const PREFIX = 'cdi-';
 
 /** The files on the host. */
@@ -71,15 +71,15 @@ async function holds(root: string, entries: readonly LayerEntry[]): Promise<bool
  * Puts the files below `directory`, unless they are there. Each version has a directory of its own, named
  * by its content, which is never changed: running containers have theirs mounted. Rejects with an MpuError.
  */
-export async function placeHostFiles(directory: string, libraryDirectory: string | undefined): Promise<HostFiles> {
+export async function installHostFiles(directory: string, libraryDirectory: string | undefined): Promise<HostFiles> {
   const entries = await entriesFor(libraryDirectory);
   const digest = createHash('sha256')
     .update(await packLayer(entries, 0))
     .digest('hex')
     .slice(0, 12);
-  const place = join(directory, `${PREFIX}${digest}`);
-  const files = { libraries: join(place, LIBRARY_ROOT), preload: join(place, PRELOAD_FILE) };
-  if (await holds(place, entries)) return files;
+  const version = join(directory, `${PREFIX}${digest}`);
+  const files = { libraries: join(version, LIBRARY_ROOT), preload: join(version, PRELOAD_FILE) };
+  if (await holds(version, entries)) return files;
   // Readable for every container, whatever the caller's umask.
   const umask = process.umask(0o022);
   try {
@@ -88,8 +88,8 @@ export async function placeHostFiles(directory: string, libraryDirectory: string
     try {
       const fresh = join(aside, 'new');
       await writeEntries(fresh, entries);
-      await rename(place, join(aside, 'old')).catch(() => undefined);
-      await rename(fresh, place);
+      await rename(version, join(aside, 'old')).catch(() => undefined);
+      await rename(fresh, version);
     } finally {
       await rm(aside, { recursive: true, force: true });
     }

@@ -3,10 +3,10 @@
 import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExitCode, MpuError, fileError, throwIfInterrupted } from '../errors.js';
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import { readIfPresent } from '../system/regular-file.js';
 import { lastLines, runProgram } from '../system/program.js';
-import { undoOnFailure } from '../system/rollback.js';
+import { rollBackOnFailure } from '../system/rollback.js';
 import { packageRoot } from '../package/root.js';
 import { writeIfChanged } from '../system/replace-file.js';
 import { HOST_DIRECTORY, removeHostFiles } from './host-files.js';
@@ -99,14 +99,14 @@ export async function installCdi(signal?: AbortSignal): Promise<InstallResult> {
     });
   }
   const specBefore = await readIfPresent(SPEC);
-  const changed = await undoOnFailure(async (undo) => {
+  const changed = await rollBackOnFailure(async (rollback) => {
     let written = false;
     for (const unit of UNITS) {
       const path = join(UNIT_DIRECTORY, unit);
       const before = await readIfPresent(path);
       if (!(await writeIfChanged(path, await unitText(unit)))) continue;
       written = true;
-      undo.push(async () => {
+      rollback.push(async () => {
         if (before === undefined) await rm(path);
         else await writeIfChanged(path, before);
         await systemctl('daemon-reload');
@@ -116,7 +116,7 @@ export async function installCdi(signal?: AbortSignal): Promise<InstallResult> {
     if (written) await systemctl('daemon-reload');
     const disabled = await disabledUnits();
     if (disabled.length > 0) {
-      undo.push(() => systemctl('disable', '--now', ...disabled));
+      rollback.push(() => systemctl('disable', '--now', ...disabled));
       await systemctl('enable', ...disabled);
     }
     throwIfInterrupted(signal);

@@ -2,7 +2,7 @@
 /** What people call a container: its name, or pod and namespace. */
 import { basename } from 'node:path';
 import { findProgram } from '../system/program.js';
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import { readRegularFile } from '../system/regular-file.js';
 import { runProcess } from '../system/run-process.js';
 import type { CgroupIdentity, Runtime } from './cgroup.js';

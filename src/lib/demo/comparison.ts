@@ -35,7 +35,7 @@ export function requireSimulation(): void {
 }
 
 /** How each side is run: a command line that ends where the script to run inside follows. */
-export interface Stage {
+export interface Runner {
   /** Command line that the simulated driver is run with; empty for none. */
   around: readonly string[];
   /** Shell commands before anything else, in the host's namespaces. */
@@ -57,7 +57,7 @@ export interface View {
 }
 
 /** Both sides of one regime. */
-export interface Scene {
+export interface Comparison {
   before: View;
   after: View;
 }
@@ -102,22 +102,27 @@ function views(output: string): View[] {
 }
 
 /**
- * Plays one regime on a stage, with a driver of that regime that has the structures which `client` asks for.
+ * Plays one regime with a runner, with a driver of that regime that has the structures which `client` asks for.
  *
  * @param programs - directory in which the simulated processes lie under their names
  * @throws MpuError with what the programs said when they fail.
  */
-export async function playScene(regime: string, client: NvidiaClient, stage: Stage, programs: string): Promise<Scene> {
+export async function compare(
+  regime: string,
+  client: NvidiaClient,
+  runner: Runner,
+  programs: string,
+): Promise<Comparison> {
   const run = (command: readonly string[]): string => [...command, 'sh', '-c', INSIDE].map(shellQuote).join(' ');
   const script = `${SETUP}
 PATH=$PATH:${shellQuote(programs)}
-${stage.prepare}
+${runner.prepare}
 ${start('tenant', '--memory 40960 --util 40,30')}
-${run(stage.before)}
-${run(stage.after)}
+${run(runner.before)}
+${run(runner.after)}
 `;
   const simulated = [SIMULATION.rm, '--regime', regime, '--layouts', client.version, '--', 'sh', '-c', script];
-  const result = await runProcess('env', [...stage.around, ...simulated]);
+  const result = await runProcess('env', [...runner.around, ...simulated]);
   const [before, after] = views(result.stdout.toString());
   if (result.status !== 0 || before === undefined || after === undefined) {
     throw new MpuError({

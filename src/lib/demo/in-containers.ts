@@ -7,7 +7,7 @@ import { withLock } from '../system/download-cache.js';
 import { inject } from '../inject.js';
 import type { NvidiaClient } from '../nvidia-clients/nvidia-clients.js';
 import { runProcess } from '../system/run-process.js';
-import { shellQuote, SIMULATION, type Stage } from './comparison.js';
+import { shellQuote, SIMULATION, type Runner } from './comparison.js';
 import { hostArchitecture } from '../payload/libraries.js';
 
 /** The image that is injected. */
@@ -106,16 +106,16 @@ async function makeBaseImage(directory: string, client: NvidiaClient): Promise<v
 }
 
 /**
- * A stage made of podman containers. Makes the base image, injects it, and checks that containers run here; rejects with
+ * A runner made of podman containers. Makes the base image, injects it, and checks that containers run here; rejects with
  * the reason when they do not. Needs root: the host's PID namespace file is bind-mounted.
  *
  * @param directory - keeps the images, e.g. `.cache/demo`
  */
-export async function containerStage(
+export async function containersRunner(
   directory: string,
   client: NvidiaClient,
   progress: (line: string) => void,
-): Promise<Stage> {
+): Promise<Runner> {
   if (process.getuid?.() !== 0) throw new Error('it needs root');
   await usePrivatePodman(directory);
   await withLock(join(directory, 'lock'), async () => {

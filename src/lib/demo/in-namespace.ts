@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import type { NvidiaClient } from '../nvidia-clients/nvidia-clients.js';
 import { nativeLibrary } from '../payload/libraries.js';
-import type { Stage } from './comparison.js';
+import type { Runner } from './comparison.js';
 
 /**
- * A stage made of unshare(1). `programs` is a directory with the simulated processes' programs. The host's PID namespace is
+ * A runner made of unshare(1). `programs` is a directory with the simulated processes' programs. The host's PID namespace is
  * handed to libmpu.so as an open descriptor, since bind mounts need root.
  */
-export function namespaceStage(client: NvidiaClient, programs: string): Stage {
+export function namespaceRunner(client: NvidiaClient, programs: string): Runner {
   const path = [join(client.smi, '..'), programs, process.env.PATH ?? '/usr/bin:/bin'].join(':');
   const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
   const unshare = ['unshare', ...user, '--pid', '--fork', '--mount-proc', '--kill-child'];

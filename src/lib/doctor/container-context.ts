@@ -191,8 +191,8 @@ async function look(container: Container | undefined): Promise<ContainerContext>
   const environment = environmentOf(pid);
   const libc = await findLibC(root);
   const path = container === undefined ? pidnsPath() : (environment.get('MPU_PIDNS') ?? '/run/mpu/pidns');
-  const place = await root.resolve(path);
-  const pidns = pidnsState(place);
+  const resolved = await root.resolve(path);
+  const pidns = pidnsState(resolved);
   const context: ContainerContext = {
     label: container?.label,
     isInside: container === undefined,
@@ -219,7 +219,7 @@ async function look(container: Container | undefined): Promise<ContainerContext>
     context.proof =
       container === undefined
         ? await proveInside()
-        : await prove(namespacesOf(container.init), pidns === 'host' ? place : undefined);
+        : await prove(namespacesOf(container.init), pidns === 'host' ? resolved : undefined);
   } catch (error) {
     if (error instanceof MpuError && error.code.startsWith('addon-')) context.addonError = error;
     else context.proofError = error;

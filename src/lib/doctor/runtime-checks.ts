@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { findProgram } from '../system/program.js';
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import { readRegularFile } from '../system/regular-file.js';
 import { runProcess } from '../system/run-process.js';
 import { info, ok, warn, type Check, type Finding } from './check.js';

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { MpuError, errnoName, messageOf } from '../errors.js';
 import type { ImageFiles } from '../payload/plan.js';
-import { loaderFacts, type LoaderFacts } from '../payload/loader.js';
+import { summarizeLoader, type LoaderSummary } from '../payload/loader.js';
 import { sha256 } from '../image/digest.js';
 import { readRegularFile } from '../system/regular-file.js';
 import { resolveBelow } from '../system/rooted-path.js';
@@ -29,9 +29,9 @@ async function firstEntry(archive: Buffer): Promise<{ header: Header; data: Buff
 abstract class WholeFiles implements ImageFiles {
   abstract readFile(path: string): Promise<Buffer | undefined>;
 
-  async loader(path: string): Promise<LoaderFacts | undefined> {
+  async loader(path: string): Promise<LoaderSummary | undefined> {
     const data = await this.readFile(path);
-    return data === undefined ? undefined : loaderFacts(data);
+    return data === undefined ? undefined : summarizeLoader(data);
   }
 
   async digest(path: string): Promise<string | undefined> {
@@ -48,16 +48,16 @@ export class ContainerFiles extends WholeFiles {
   }
 
   async readFile(path: string): Promise<Buffer | undefined> {
-    let place = path;
+    let at = path;
     for (let links = 0; links < MAX_LINKS; links++) {
-      const archive = await this.archive(place);
+      const archive = await this.archive(at);
       const entry = archive === undefined ? undefined : await firstEntry(archive);
       if (entry === undefined) return undefined;
       const { type, linkname } = entry.header;
       if (type === 'file') return entry.data;
       if (type !== 'symlink') throw unusual(path, 'it is no regular file');
       // docker follows links in the path, but not in its last part; podman follows all of them.
-      place = posix.resolve(posix.dirname(place), linkname || '.');
+      at = posix.resolve(posix.dirname(at), linkname || '.');
     }
     throw unusual(path, 'its symbolic links form a loop');
   }
@@ -70,15 +70,15 @@ export class DirectoryFiles extends WholeFiles {
   }
 
   async readFile(path: string): Promise<Buffer | undefined> {
-    let place: string;
+    let at: string;
     try {
-      place = await resolveBelow(this.root, path);
-      if (!(await lstat(place)).isFile()) throw unusual(path, 'it is no regular file');
+      at = await resolveBelow(this.root, path);
+      if (!(await lstat(at)).isFile()) throw unusual(path, 'it is no regular file');
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(errnoName(error) ?? '')) return undefined;
       throw error instanceof MpuError && error.code === 'image-unusual' ? error : unusual(path, messageOf(error));
     }
-    const data = readRegularFile(place);
+    const data = readRegularFile(at);
     if (data === undefined) throw unusual(path, 'it cannot be read, or is larger than 8 MiB');
     return data;
   }

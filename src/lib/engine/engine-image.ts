@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What engines say of an image. */
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 
 /** An image in an engine's store. */
 export interface EngineImage {

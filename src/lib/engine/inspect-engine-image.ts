@@ -47,17 +47,17 @@ async function inspectFiles(
   }
   const preloadFile = preloadEntries((await files.readFile(PRELOAD_FILE))?.toString('latin1') ?? '');
   const libc = await findLibC(files, architecture, name).catch(() => undefined);
-  const facts = { ...known, ...(libc === undefined ? {} : { libc: libc.name }), preloadFile };
+  const found = { ...known, ...(libc === undefined ? {} : { libc: libc.name }), preloadFile };
   const isNamed = preloadFile.includes(PRELOAD_ENTRY) || known.preloadVariable.includes(PLATFORM_ENTRY);
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
     const plan = await planInjection({ name, architecture, files, environment: image.environment }, libraries);
-    if (plan.entries.length === 0) return { ...facts, state: 'injected', onInject: { action: 'nothing' } };
+    if (plan.entries.length === 0) return { ...found, state: 'injected', onInject: { action: 'nothing' } };
     const state = isNamed || known.version !== undefined ? 'outdated' : 'not-injected';
-    return { ...facts, state, onInject: { action: 'inject', loadedBy: plan.loadedBy } };
+    return { ...found, state, onInject: { action: 'inject', loadedBy: plan.loadedBy } };
   } catch (error) {
     if (!(error instanceof MpuError)) throw error;
-    return { ...facts, state: isNamed ? 'outdated' : 'not-injected', onInject: { action: 'refuse', why: error.why } };
+    return { ...found, state: isNamed ? 'outdated' : 'not-injected', onInject: { action: 'refuse', why: error.why } };
   }
 }
 

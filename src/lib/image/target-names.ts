@@ -21,17 +21,17 @@ import { REGISTRY_TRANSPORT, isTag, parseRegistryReference, type RegistryReferen
 export function registryTarget(
   source: RegistryReference,
   { verb, tag: wanted, pushTo }: TargetRequest,
-): { place: RegistryReference; tag: string } {
-  const place = pushTo === undefined ? source : parseRegistryReference(pushTo);
+): { repository: RegistryReference; tag: string } {
+  const repository = pushTo === undefined ? source : parseRegistryReference(pushTo);
   const what = `cannot name the new image of ${source.text}`;
-  if (pushTo !== undefined && place.digest !== undefined) {
+  if (pushTo !== undefined && repository.digest !== undefined) {
     const next = `mpu ${verb} ${source.text} --push-to ${REGISTRY_TRANSPORT}HOST/NAME:TAG`;
     throw usageError(what, 'the digest of the new image is not known before', next);
   }
   let tag = wanted;
   if (wanted?.startsWith(REGISTRY_TRANSPORT) === true) {
     const named = parseRegistryReference(wanted);
-    if (named.host !== place.host || named.repository !== place.repository || named.digest !== undefined) {
+    if (named.host !== repository.host || named.repository !== repository.repository || named.digest !== undefined) {
       throw usageError(
         what,
         '--tag names a tag of the same repository',
@@ -40,7 +40,7 @@ export function registryTarget(
     }
     tag = named.tag;
   }
-  const pushed = pushTo !== undefined && place.isTagged ? place.tag : undefined;
+  const pushed = pushTo !== undefined && repository.isTagged ? repository.tag : undefined;
   if (tag !== undefined && pushed !== undefined && tag !== pushed) {
     throw usageError(what, `--tag says ${tag}, --push-to says ${pushed}`, 'leave one of them out');
   }
@@ -48,7 +48,7 @@ export function registryTarget(
   if (name === undefined)
     throw usageError(what, 'the source is named by its digest', `mpu ${verb} ${source.text} --tag TAG`);
   if (!isTag(name)) throw usageError(what, `${JSON.stringify(name)} is no tag`, `mpu ${verb} ${source.text} --tag TAG`);
-  return { place, tag: name };
+  return { repository, tag: name };
 }
 
 /** What decides the name of a new image. */

@@ -12,12 +12,12 @@ export interface ListenAddress {
   port: number;
 }
 
-const LARGEST_PORT = 65535;
+const MAX_PORT = 65535;
 
 /** Reads `ADDRESS:PORT`, `[IPV6]:PORT` or `:PORT`. Throws an MpuError (usage). */
 export function parseListenAddress(text: string): ListenAddress {
   const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
-  if (port !== undefined && Number(port) <= LARGEST_PORT) {
+  if (port !== undefined && Number(port) <= MAX_PORT) {
     const host = bracketed ?? plain ?? '';
     return { host: host === '' ? undefined : host, port: Number(port) };
   }

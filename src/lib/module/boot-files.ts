@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Host } from '../system/host.js';
 import { writeAtomic } from '../system/replace-file.js';
 import { readIfPresent } from '../system/regular-file.js';
-import { makeParent, type UndoList } from '../system/rollback.js';
+import { makeParent, type RollbackSteps } from '../system/rollback.js';
 
 /** systemd-modules-load(8) reads it at boot. */
 export const BOOT_FILE = '/etc/modules-load.d/mpu.conf';
@@ -45,14 +45,14 @@ async function writeConfiguration(
   host: Host,
   file: string,
   text: string | undefined,
-  undo: UndoList,
+  rollback: RollbackSteps,
 ): Promise<boolean> {
   const path = await configurationPath(host, file);
   const link = await readlink(path).catch(() => undefined);
   const before = await readIfPresent(path);
   if (before === text && link === undefined) return false;
-  await makeParent(path, undo);
-  undo.push(async () => {
+  await makeParent(path, rollback);
+  rollback.push(async () => {
     await rm(path, { force: true });
     if (link !== undefined) await symlink(link, path);
     else if (before !== undefined) await writeFile(path, before);
@@ -68,9 +68,13 @@ async function writeConfiguration(
 /**
  * Lets the module be loaded at boot, with interception on or off, or as it was. Returns whether anything changed.
  */
-export async function configureBoot(host: Host, intercept: boolean | undefined, undo: UndoList): Promise<boolean> {
+export async function configureBoot(
+  host: Host,
+  intercept: boolean | undefined,
+  rollback: RollbackSteps,
+): Promise<boolean> {
   const options =
     intercept !== undefined &&
-    (await writeConfiguration(host, OPTIONS_FILE, intercept ? OPTIONS_TEXT : undefined, undo));
-  return (await writeConfiguration(host, BOOT_FILE, BOOT_TEXT, undo)) || options;
+    (await writeConfiguration(host, OPTIONS_FILE, intercept ? OPTIONS_TEXT : undefined, rollback));
+  return (await writeConfiguration(host, BOOT_FILE, BOOT_TEXT, rollback)) || options;
 }

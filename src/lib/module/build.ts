@@ -110,9 +110,9 @@ export async function buildModule(host: Host, options: BuildOptions = {}): Promi
         if (built.kernel !== host.kernel) throw wrongKernel(host, build, built);
         await writeFile(join(finished, 'fingerprint'), await fingerprint(build, options.compiler));
         throwIfInterrupted(options.signal);
-        const place = join(cache, host.kernel);
-        await publish(finished, place);
-        return { ...built, path: join(place, 'mpu.ko'), headers: build.directory };
+        const directory = join(cache, host.kernel);
+        await publish(finished, directory);
+        return { ...built, path: join(directory, 'mpu.ko'), headers: build.directory };
       }),
     );
   } catch (error) {
@@ -131,13 +131,13 @@ function wrongKernel(host: Host, build: KernelBuild, built: ModuleFile): MpuErro
 
 /** A module in the cache that a build would give again, and that is signed when that is asked for. */
 export async function cachedModule(host: Host, options: BuildOptions = {}): Promise<BuiltModule | undefined> {
-  const place = join(cacheDirectory(host), host.kernel);
-  const known = await readIfPresent(join(place, 'fingerprint'));
+  const directory = join(cacheDirectory(host), host.kernel);
+  const known = await readIfPresent(join(directory, 'fingerprint'));
   // With a key, what is there may have been signed by another one.
   if (known === undefined || options.key !== undefined) return undefined;
   const build = await kernelBuild(host);
   if (known !== (await fingerprint(build, options.compiler))) return undefined;
-  const file = await readModuleFile(join(place, 'mpu.ko'));
+  const file = await readModuleFile(join(directory, 'mpu.ko'));
   return file.version === (await sourceVersion()) ? { ...file, headers: build.directory } : undefined;
 }
 

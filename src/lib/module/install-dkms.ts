@@ -12,7 +12,7 @@ import { checkRelease, findHeaders, kernelBuild } from './kernel-build.js';
 import { installedModules, kernelReleases } from './module-file.js';
 import { checkNotPackaged } from './packaged.js';
 import { copySources, sourceVersion } from './source.js';
-import { changeSystem, keepPaths, type UndoList } from '../system/rollback.js';
+import { changeSystem, keepPaths, type RollbackSteps } from '../system/rollback.js';
 
 /** What is to be done about what DKMS has. */
 interface Plan {
@@ -26,7 +26,7 @@ interface Plan {
   /** Nothing is to be done. */
   done: boolean;
   /** Where the sources of this version go. */
-  place: string;
+  sourceDirectory: string;
   /** The kernel that was asked for, then the others. */
   kernels: string[];
 }
@@ -68,11 +68,11 @@ async function otherKernels(host: Host, before: readonly DkmsEntry[]): Promise<s
 
 async function makePlan(host: Host, before: readonly DkmsEntry[], fresh: string): Promise<Plan> {
   const version = await sourceVersion();
-  const place = join(await host.resolve('/usr/src'), `mpu-${version}`);
+  const sourceDirectory = join(await host.resolve('/usr/src'), `mpu-${version}`);
   const own = before.filter((entry) => entry.version === version);
   const replaced = [...new Set(before.map((entry) => entry.version))].filter((other) => other !== version);
   const known = own.length > 0;
-  const newSources = (await contents(place)) !== (await contents(fresh));
+  const newSources = (await contents(sourceDirectory)) !== (await contents(fresh));
   const isInstalled = own.some(({ kernel, state }) => kernel === host.kernel && state === 'installed');
   const others = !known || newSources ? await otherKernels(host, before) : [];
   return {
@@ -81,27 +81,27 @@ async function makePlan(host: Host, before: readonly DkmsEntry[], fresh: string)
     known,
     newSources,
     done: isInstalled && !newSources && replaced.length === 0,
-    place,
+    sourceDirectory,
     kernels: [host.kernel, ...others],
   };
 }
 
-/** Puts aside all that DKMS and this program may change. What is undone first is what DKMS cleans up itself. */
+/** Puts aside all that DKMS and this program may change. The rollback begins with what DKMS cleans up itself. */
 async function keepAll(
   host: Host,
   dkms: Dkms,
-  { version, replaced, known, newSources, place, kernels }: Plan,
+  { version, replaced, known, newSources, sourceDirectory, kernels }: Plan,
   scratch: string,
-  undo: UndoList,
+  rollback: RollbackSteps,
 ): Promise<void> {
   const sources = await Promise.all(replaced.map((old) => host.resolve(`/usr/src/mpu-${old}`)));
   const modules = (await ownModules(host)).map(({ path }) => path);
-  for (const kernel of kernels) undo.push(() => runDepmod(host, kernel));
-  await keepPaths(scratch, [await dkms.directory(), place, ...sources, ...modules], undo);
-  undo.push(async () => {
+  for (const kernel of kernels) rollback.push(() => runDepmod(host, kernel));
+  await keepPaths(scratch, [await dkms.directory(), sourceDirectory, ...sources, ...modules], rollback);
+  rollback.push(async () => {
     for (const kernel of kernels) await removeModules(host, kernel);
   });
-  undo.push(() => (known && !newSources ? dkms.remove(version, host.kernel) : dkms.remove(version)));
+  rollback.push(() => (known && !newSources ? dkms.remove(version, host.kernel) : dkms.remove(version)));
 }
 
 /** Builds for every kernel; those that were not asked for may be left out. Returns the kernels that can be installed for. */
@@ -136,10 +136,10 @@ async function carryOut(
   options: InstallOptions,
   skipped: SkippedKernel[],
 ): Promise<string[]> {
-  const { version, known, newSources, place, replaced } = plan;
+  const { version, known, newSources, sourceDirectory, replaced } = plan;
   if (newSources) {
-    await rm(place, { recursive: true, force: true });
-    await rename(fresh, place);
+    await rm(sourceDirectory, { recursive: true, force: true });
+    await rename(fresh, sourceDirectory);
     // What was built of other sources under the same version is of no use any more.
     if (known) await dkms.remove(version);
   }
@@ -164,7 +164,7 @@ export async function installByDkms(host: Host, dkms: Dkms, options: InstallOpti
   await kernelBuild(host);
   const skipped: SkippedKernel[] = [];
   const before = await dkms.status();
-  return changeSystem(await host.resolve('/usr/src'), async (undo, scratch) => {
+  return changeSystem(await host.resolve('/usr/src'), async (rollback, scratch) => {
     const fresh = join(scratch, 'new');
     await mkdir(fresh);
     await copySources(fresh);
@@ -173,11 +173,11 @@ export async function installByDkms(host: Host, dkms: Dkms, options: InstallOpti
     if (!plan.done) {
       const touched = plan.newSources ? [...plan.replaced, plan.version] : plan.replaced;
       await checkNotPackaged(host, `cannot install mpu.ko for kernel ${host.kernel}`, touched);
-      await keepAll(host, dkms, plan, scratch, undo);
+      await keepAll(host, dkms, plan, scratch, rollback);
       others = (await carryOut(host, dkms, plan, fresh, options, skipped)).filter((kernel) => kernel !== host.kernel);
     }
     throwIfInterrupted(options.signal);
-    const configured = await configureBoot(host, options.intercept, undo);
+    const configured = await configureBoot(host, options.intercept, rollback);
     const file = (await installedModules(host, host.kernel)).find((module) => module.ours);
     if (file === undefined) {
       throw new MpuError({

@@ -16,7 +16,7 @@ import { sourceVersion } from './source.js';
 import { changeSystem, keepPaths, makeParent } from '../system/rollback.js';
 
 /** A module and where it goes. */
-interface Placement {
+interface ModuleCopy {
   kernel: string;
   built: BuiltModule;
   path: string;
@@ -25,7 +25,7 @@ interface Placement {
 const versionsOf = (entries: readonly DkmsEntry[]): string[] => [...new Set(entries.map(({ version }) => version))];
 
 /** Builds for one kernel. */
-async function placementFor(host: Host, options: InstallOptions): Promise<Placement> {
+async function copyFor(host: Host, options: InstallOptions): Promise<ModuleCopy> {
   const built = await builtModule(host, options);
   return {
     kernel: host.kernel,
@@ -35,17 +35,17 @@ async function placementFor(host: Host, options: InstallOptions): Promise<Placem
 }
 
 /** Builds for the kernel, and for those that DKMS built for and will not any more; these may be left out. */
-async function placements(
+async function copiesFor(
   host: Host,
   entries: readonly DkmsEntry[],
   options: InstallOptions,
   skipped: SkippedKernel[],
-): Promise<[Placement, ...Placement[]]> {
-  const found: [Placement, ...Placement[]] = [await placementFor(host, options)];
+): Promise<[ModuleCopy, ...ModuleCopy[]]> {
+  const found: [ModuleCopy, ...ModuleCopy[]] = [await copyFor(host, options)];
   const had = new Set(entries.map(({ kernel }) => kernel));
   for (const kernel of (await kernelReleases(host)).filter((release) => had.has(release) && release !== host.kernel)) {
     try {
-      found.push(await placementFor(host.forKernel(kernel), options));
+      found.push(await copyFor(host.forKernel(kernel), options));
     } catch (error) {
       throwIfInterrupted(options.signal);
       if (!(error instanceof MpuError)) throw error;
@@ -56,32 +56,32 @@ async function placements(
 }
 
 /** Whether the file is all that the kernel has, and as it was built. */
-async function isInPlace(host: Host, { kernel, built, path }: Placement): Promise<boolean> {
+async function isInPlace(host: Host, { kernel, built, path }: ModuleCopy): Promise<boolean> {
   const modules = (await installedModules(host, kernel)).filter(({ ours }) => ours);
   return modules.length === 1 && modules[0]?.path === path && (await readFile(path)).equals(await readFile(built.path));
 }
 
 /** Puts the modules in place and takes DKMS's away. Returns whether anything changed. */
-async function placeAll(
+async function installAll(
   host: Host,
   dkms: Dkms | undefined,
   entries: readonly DkmsEntry[],
-  wanted: readonly Placement[],
+  wanted: readonly ModuleCopy[],
   options: InstallOptions,
 ): Promise<boolean> {
-  return changeSystem(cacheDirectory(host), async (undo, scratch) => {
+  return changeSystem(cacheDirectory(host), async (rollback, scratch) => {
     let done = entries.length === 0;
     for (const placement of wanted) done &&= await isInPlace(host, placement);
     if (!done) {
       const sources = await Promise.all(versionsOf(entries).map((version) => host.resolve(`/usr/src/mpu-${version}`)));
       const registration = dkms === undefined || entries.length === 0 ? [] : [await dkms.directory()];
       const modules = (await ownModules(host)).map(({ path }) => path);
-      for (const { kernel } of wanted) undo.push(() => runDepmod(host, kernel));
-      for (const { path } of wanted) await makeParent(path, undo);
+      for (const { kernel } of wanted) rollback.push(() => runDepmod(host, kernel));
+      for (const { path } of wanted) await makeParent(path, rollback);
       await keepPaths(
         scratch,
         [...registration, ...sources, ...new Set([...modules, ...wanted.map(({ path }) => path)])],
-        undo,
+        rollback,
       );
       for (const version of versionsOf(entries)) await dkms?.remove(version);
       for (const directory of sources) await rm(directory, { recursive: true, force: true });
@@ -93,7 +93,7 @@ async function placeAll(
         await runDepmod(host, kernel);
       }
     }
-    const configured = await configureBoot(host, options.intercept, undo);
+    const configured = await configureBoot(host, options.intercept, rollback);
     throwIfInterrupted(options.signal);
     return configured || !done;
   });
@@ -108,9 +108,9 @@ export async function installFiles(
   const entries = (await dkms?.status()) ?? [];
   await checkNotPackaged(host, `cannot install mpu.ko for kernel ${host.kernel}`, versionsOf(entries));
   const skipped: SkippedKernel[] = [];
-  const wanted = await placements(host, entries, options, skipped);
+  const wanted = await copiesFor(host, entries, options, skipped);
   const [first, ...others] = wanted;
-  const changed = await placeAll(host, dkms, entries, wanted, options);
+  const changed = await installAll(host, dkms, entries, wanted, options);
   return {
     outcome: changed ? 'installed' : 'unchanged',
     method: 'file',

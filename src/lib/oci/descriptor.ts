@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** References to blobs by their digest, and what the specifications call the things they refer to. */
 
-import type { MpuError } from '../errors.js';
+import { isJsonObject } from '../system/json.js';
 
 /** A reference to a blob (image-spec, descriptor.md). Unknown properties are kept. */
 export interface Descriptor {
@@ -20,9 +20,6 @@ export interface Platform {
   architecture: string;
   variant?: string;
 }
-
-/** Any JSON object. */
-export type JsonObject = Record<string, unknown>;
 
 /** Media types of what mpu reads and makes (image-spec, media-types.md; distribution, manifest-v2-2.md). */
 export const MediaType = {
@@ -51,11 +48,6 @@ export function isManifest({ mediaType }: Descriptor): boolean {
   return mediaType === MediaType.ociManifest || mediaType === MediaType.dockerManifest;
 }
 
-/** Whether a value is a JSON object, neither null nor an array. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Whether a value is a {@link Descriptor}, as far as it is used here. */
 export function isDescriptor(value: unknown): value is Descriptor {
   return (
@@ -76,20 +68,4 @@ export function redirect(descriptor: Descriptor, blob: Descriptor): Descriptor {
 /** An object without some of its properties. */
 export function omit<T>(object: Record<string, T>, ...names: string[]): Record<string, T> {
   return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
-}
-
-/** Parses a JSON object out of a layout's file; `what` names it for `invalid`, which makes the error. */
-export function parseJsonObject(
-  data: Buffer,
-  what: string,
-  invalid: (why: string, cause?: unknown) => MpuError,
-): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(data.toString());
-  } catch (error) {
-    throw invalid(`${what} is no JSON`, error);
-  }
-  if (!isJsonObject(value)) throw invalid(`${what} is no JSON object`);
-  return value;
 }

@@ -24,7 +24,7 @@ import type { ImageStore } from './image-store.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
 import { UnsupportedPlatform, editPlatforms, type EditedPlatform } from './platforms.js';
-import { placeEntries } from './place-entries.js';
+import { fitEntries } from './fit-entries.js';
 import { publish, targetOf } from './publish.js';
 import { isInjectedOnTop, restoreImage, restoreIndex } from './restore-image.js';
 
@@ -85,7 +85,7 @@ async function undoingEntries(
   if (isNamed) entries.push(await formerPreload(store, image, files, preload, options));
   const isOurs = isNamed || isMarked(image) || (await hasLibrary(files));
   if (isOurs && (await files.has(LIBRARY_ROOT))) entries.push(whiteout(LIBRARY_ROOT));
-  return placeEntries(entries, files);
+  return fitEntries(entries, files);
 }
 
 function unreadError({ name }: ImageStore): MpuError {
@@ -172,6 +172,6 @@ export async function ejectImage(store: ImageStore, options: EjectOptions): Prom
     }
     return { ...result, ...published };
   } finally {
-    await store.takeBack();
+    await store.discard();
   }
 }

@@ -5,7 +5,8 @@
  */
 import type { Readable } from 'node:stream';
 import type { MpuError } from '../errors.js';
-import type { Descriptor, JsonObject } from './descriptor.js';
+import type { Descriptor } from './descriptor.js';
+import type { JsonObject } from '../system/json.js';
 import type { StoreKind } from '../image/types.js';
 import type { TargetRequest } from '../image/target-names.js';
 
@@ -83,5 +84,5 @@ export interface ImageStore {
   /** The place for a new image. Throws a usage error for names that cannot be. */
   target(request: TargetRequest): ImageTarget;
   /** Removes what was added since the last commit, and lets others go on: the last call. */
-  takeBack(): Promise<void>;
+  discard(): Promise<void>;
 }

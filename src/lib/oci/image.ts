@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One image of one platform: its manifest and configuration, read, edited and added. */
 import { gzipStored } from './pack-layer.js';
-import {
-  MediaType,
-  isDescriptor,
-  isIndex,
-  isJsonObject,
-  isManifest,
-  redirect,
-  type Descriptor,
-  type JsonObject,
-} from './descriptor.js';
+import { MediaType, isDescriptor, isIndex, isManifest, redirect, type Descriptor } from './descriptor.js';
+import { isJsonObject, type JsonObject } from '../system/json.js';
 import { sha256 } from '../image/digest.js';
 import type { ImageStore } from './image-store.js';
 

@@ -15,7 +15,7 @@ import type { ImageStore } from './image-store.js';
 import { layerOptions, mayRead } from './layer-options.js';
 import { LayeredFiles } from './layered-files.js';
 import { UnsupportedPlatform, editPlatforms, indexBytes, type EditedPlatform } from './platforms.js';
-import { placeEntries } from './place-entries.js';
+import { fitEntries } from './fit-entries.js';
 import { publish, targetOf } from './publish.js';
 
 /** The digest that tells whether two injections add the same, whenever they are made. */
@@ -54,7 +54,7 @@ async function injectPlatform(
     throw new UnsupportedPlatform(platform, store.name, 'inject into');
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   const { timestamp = 0 } = options;
-  // What the memo knows is not read: a layer that is missing or cut off is to be found all the same.
+  // What the cache knows is not read: a layer that is missing or cut off is to be found all the same.
   if (store.isLocal) for (const layer of image.layers) await store.openLayer(layer);
   const files = mayRead(store, options)
     ? new LayeredFiles(store, image.layers, layerOptions(store, platform, options))
@@ -66,7 +66,7 @@ async function injectPlatform(
   if (plan.entries.length === 0) loadedBy.add(plan.loadedBy);
   if (plan.entries.length === 0) return { platform, descriptor: undefined, sizeAdded: 0 };
   options.onProgress?.(`adding a layer to ${store.name} (${platform})`);
-  const entries = files === undefined ? plan.entries : await placeEntries(plan.entries, files);
+  const entries = files === undefined ? plan.entries : await fitEntries(plan.entries, files);
   const archive = await packLayer(entries, timestamp);
   const diffId = sha256(archive);
   const content = await contentDigest(plan);
@@ -121,6 +121,6 @@ export async function injectImage(store: ImageStore, options: InjectOptions): Pr
     if (isMade && !mayRead(store, options)) options.onNotice?.(unreadNotice(store));
     return { ...result, ...published, outcome: published.outcome, sizeAdded: isMade ? result.sizeAdded : 0 };
   } finally {
-    await store.takeBack();
+    await store.discard();
   }
 }

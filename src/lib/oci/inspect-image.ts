@@ -34,7 +34,10 @@ function describe(image: Image): Omit<InspectedPlatform, 'state' | 'onInject'> {
 }
 
 /** The two lists of libraries, and the C library, of an image whose layers may be read. */
-async function readFacts(image: Image, files: LayeredFiles): Promise<Pick<InspectedPlatform, 'libc' | 'preloadFile'>> {
+async function readPreloads(
+  image: Image,
+  files: LayeredFiles,
+): Promise<Pick<InspectedPlatform, 'libc' | 'preloadFile'>> {
   const architecture = architectureOf(image.architecture);
   const preload = await files.readFile(PRELOAD_FILE);
   const libc = architecture === undefined ? undefined : await findLibC(files, architecture, '').catch(() => undefined);
@@ -64,8 +67,8 @@ async function inspectPlatform(
   const files = isRead
     ? new LayeredFiles(store, image.layers, layerOptions(store, image.platform, options))
     : undefined;
-  const facts = { ...known, ...(files === undefined ? {} : await readFacts(image, files)) };
-  const isNamed = facts.preloadFile?.includes(PRELOAD_ENTRY) === true || facts.preloadVariable.includes(PLATFORM_ENTRY);
+  const found = { ...known, ...(files === undefined ? {} : await readPreloads(image, files)) };
+  const isNamed = found.preloadFile?.includes(PRELOAD_ENTRY) === true || found.preloadVariable.includes(PLATFORM_ENTRY);
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   try {
     const plan = await planInjection(
@@ -74,13 +77,13 @@ async function inspectPlatform(
     );
     const isInjected =
       plan.entries.length === 0 || (files === undefined && isInjectedUnread(image, await contentDigest(plan)));
-    if (isInjected) return { ...facts, state: 'injected', onInject: { action: 'nothing' } };
+    if (isInjected) return { ...found, state: 'injected', onInject: { action: 'nothing' } };
     const isThere = isNamed || known.version !== undefined;
     const state = isThere ? 'outdated' : files === undefined ? 'unknown' : 'not-injected';
-    return { ...facts, state, onInject: { action: 'inject', loadedBy: plan.loadedBy } };
+    return { ...found, state, onInject: { action: 'inject', loadedBy: plan.loadedBy } };
   } catch (error) {
     if (!(error instanceof MpuError)) throw error;
-    return { ...facts, state: isNamed ? 'outdated' : 'not-injected', onInject: { action: 'refuse', why: error.why } };
+    return { ...found, state: isNamed ? 'outdated' : 'not-injected', onInject: { action: 'refuse', why: error.why } };
   }
 }
 

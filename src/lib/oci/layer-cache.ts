@@ -4,19 +4,19 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { writeAtomic } from '../system/replace-file.js';
-import { isJsonObject } from './descriptor.js';
-import type { LayerFacts } from './layer-facts.js';
+import { isJsonObject } from '../system/json.js';
+import type { LayerSummary } from './layer-summary.js';
 
-/** Grows when facts get another meaning. */
-const FORMAT = 3;
+/** Grows when summaries get another form or meaning. */
+const FORMAT = 4;
 
 /** `$XDG_CACHE_HOME/mpu/layers`, or the same in ~/.cache (XDG base directory specification). */
-function memoDirectory(env: NodeJS.ProcessEnv): string {
+function cacheDirectory(env: NodeJS.ProcessEnv): string {
   const cache = env.XDG_CACHE_HOME ?? '';
   return join(isAbsolute(cache) ? cache : join(homedir(), '.cache'), 'mpu', 'layers');
 }
 
-function isFacts(value: unknown): value is LayerFacts & { format: number } {
+function isSummary(value: unknown): value is LayerSummary & { format: number } {
   return (
     isJsonObject(value) &&
     value.format === FORMAT &&
@@ -25,26 +25,26 @@ function isFacts(value: unknown): value is LayerFacts & { format: number } {
   );
 }
 
-/** The memo of this user. */
-export class LayerMemo {
-  constructor(private readonly directory: string = memoDirectory(process.env)) {}
+/** The cache of this user. */
+export class LayerCache {
+  constructor(private readonly directory: string = cacheDirectory(process.env)) {}
 
   /** What is known of the layer with a digest. */
-  async find(digest: string): Promise<LayerFacts | undefined> {
+  async find(digest: string): Promise<LayerSummary | undefined> {
     try {
       const value: unknown = JSON.parse(await readFile(this.#path(digest), 'utf8'));
-      return isFacts(value) ? value : undefined;
+      return isSummary(value) ? value : undefined;
     } catch {
-      // Without its memo a layer is read again.
+      // Without its cache a layer is read again.
       return undefined;
     }
   }
 
   /** Keeps what was found; where it cannot be kept, it is found again next time. */
-  async keep(digest: string, facts: LayerFacts): Promise<void> {
+  async keep(digest: string, summary: LayerSummary): Promise<void> {
     try {
       await mkdir(this.directory, { recursive: true, mode: 0o700 });
-      await writeAtomic(this.#path(digest), Buffer.from(JSON.stringify({ format: FORMAT, ...facts })), 0o600);
+      await writeAtomic(this.#path(digest), Buffer.from(JSON.stringify({ format: FORMAT, ...summary })), 0o600);
     } catch {
       // A home that cannot be written to is no reason to fail.
     }

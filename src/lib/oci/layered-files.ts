@@ -5,19 +5,19 @@ import { posix } from 'node:path';
 import { MpuError } from '../errors.js';
 import type { ImageFiles } from '../payload/plan.js';
 import type { LayerEntry, Attributes } from '../payload/layer-entry.js';
-import type { LoaderFacts } from '../payload/loader.js';
+import type { LoaderSummary } from '../payload/loader.js';
 import type { Descriptor } from './descriptor.js';
 import type { ImageStore, LayerData } from './image-store.js';
 import {
   isExpected,
   knows,
   nodeAt,
-  readLayerFacts,
-  type FileFacts,
-  type LayerFacts,
+  summarizeLayer,
+  type FileSummary,
+  type LayerSummary,
   type LayerNode,
-} from './layer-facts.js';
-import { LayerMemo } from './layer-cache.js';
+} from './layer-summary.js';
+import { LayerCache } from './layer-cache.js';
 
 /** As in the kernel (MAXSYMLINKS). */
 const MAX_LINKS = 40;
@@ -40,13 +40,13 @@ interface Found {
 }
 
 /** Whether a layer removes `path` from the layers below it, or one of the directories it lies in. */
-function hides(facts: LayerFacts, path: string): boolean {
-  const { whiteouts, opaque } = facts;
+function hides(summary: LayerSummary, path: string): boolean {
+  const { whiteouts, opaque } = summary;
   if (whiteouts.includes(path) || opaque.includes('')) return true;
   for (let slash = path.lastIndexOf('/'); slash !== -1; slash = path.lastIndexOf('/', slash - 1)) {
     const parent = path.slice(0, slash);
     if (whiteouts.includes(parent) || opaque.includes(parent)) return true;
-    const node = nodeAt(facts, parent);
+    const node = nodeAt(summary, parent);
     if (node !== undefined && node.type !== 'directory') return true;
   }
   return false;
@@ -88,24 +88,24 @@ function prefixes(parts: readonly string[]): string[] {
 
 /** An image's files, out of its layer archives, which are read when the first question is asked. */
 export class LayeredFiles implements ImageFiles {
-  readonly #facts: (LayerFacts | undefined)[] = [];
+  readonly #summaries: (LayerSummary | undefined)[] = [];
 
   /** `layers` are the layers of the image, the lowest first. */
   constructor(
     private readonly source: LayerSource,
     private readonly layers: readonly Descriptor[],
     private readonly options: LayerOptions = {},
-    private readonly memo = new LayerMemo(),
+    private readonly cache = new LayerCache(),
   ) {}
 
   async readFile(path: string): Promise<Buffer | undefined> {
-    const facts = await this.#find(path, ({ data }) => data !== undefined);
-    if (facts === undefined) return undefined;
-    if (facts.data === undefined) throw unusual(path, 'it is too large');
-    return Buffer.from(facts.data, 'base64');
+    const summary = await this.#find(path, ({ data }) => data !== undefined);
+    if (summary === undefined) return undefined;
+    if (summary.data === undefined) throw unusual(path, 'it is too large');
+    return Buffer.from(summary.data, 'base64');
   }
 
-  async loader(path: string): Promise<LoaderFacts | undefined> {
+  async loader(path: string): Promise<LoaderSummary | undefined> {
     return (await this.#find(path, ({ loader }) => loader !== undefined))?.loader;
   }
 
@@ -137,7 +137,7 @@ export class LayeredFiles implements ImageFiles {
     const { node } = found;
     if (node.type === 'symlink') return { type: 'symlink', path: real, target: node.target };
     const data = await this.readFile(path);
-    const file = node.type === 'hardlink' ? nodeAt(this.#facts[found.layer], node.target) : node;
+    const file = node.type === 'hardlink' ? nodeAt(this.#summaries[found.layer], node.target) : node;
     const attributes = file?.type === 'file' ? file.attributes : undefined;
     return { type: 'file', path: real, data: data ?? Buffer.alloc(0), ...(attributes && { attributes }) };
   }
@@ -147,35 +147,35 @@ export class LayeredFiles implements ImageFiles {
     return (await this.#resolve(path)).found !== undefined;
   }
 
-  /** The facts about a file; reads its layer again, once, when they are not `enough`. */
-  async #find(path: string, enough: (facts: FileFacts) => boolean): Promise<FileFacts | undefined> {
+  /** The summary of a file; reads its layer again, once, when it is not `enough`. */
+  async #find(path: string, enough: (summary: FileSummary) => boolean): Promise<FileSummary | undefined> {
     const { path: real, found } = await this.#resolve(path);
     if (found === undefined) return undefined;
     const { node, layer } = found;
     if (node.type !== 'file' && node.type !== 'hardlink') throw unusual(path, 'it is no regular file');
-    const place = node.type === 'file' ? real : node.target;
-    const factsOf = (): FileFacts | undefined => {
-      const file = nodeAt(this.#facts[layer], place);
-      return file?.type === 'file' ? file.facts : undefined;
+    const at = node.type === 'file' ? real : node.target;
+    const summaryOf = (): FileSummary | undefined => {
+      const file = nodeAt(this.#summaries[layer], at);
+      return file?.type === 'file' ? file.summary : undefined;
     };
-    let facts = factsOf();
-    const isAsked = this.#facts[layer]?.asked.includes(place) === true;
-    if (!isAsked && (facts === undefined || !enough(facts))) {
-      await this.#read([layer], [place]);
-      facts = factsOf();
+    let summary = summaryOf();
+    const isAsked = this.#summaries[layer]?.asked.includes(at) === true;
+    if (!isAsked && (summary === undefined || !enough(summary))) {
+      await this.#read([layer], [at]);
+      summary = summaryOf();
     }
-    if (facts === undefined)
+    if (summary === undefined)
       throw unusual(path, 'it is too large, or a link to something else than a file of its layer');
-    return facts;
+    return summary;
   }
 
   #lookUp(path: string): Found | undefined {
     for (let layer = this.layers.length - 1; layer >= 0; layer--) {
-      const facts = this.#facts[layer];
-      if (facts === undefined) continue;
-      const node = nodeAt(facts, path);
+      const summary = this.#summaries[layer];
+      if (summary === undefined) continue;
+      const node = nodeAt(summary, path);
       if (node !== undefined) return { node, layer };
-      if (hides(facts, path)) return undefined;
+      if (hides(summary, path)) return undefined;
     }
     return undefined;
   }
@@ -208,14 +208,14 @@ export class LayeredFiles implements ImageFiles {
     return { path: real.join('/'), found };
   }
 
-  /** Makes the facts of all layers tell about `paths`, by the memo or by reading them. */
+  /** Makes the summaries of all layers tell about `paths`, from the cache or by reading them. */
   async #learn(paths: readonly string[]): Promise<void> {
     const isUnknown = (index: number): boolean => {
-      const facts = this.#facts[index];
-      return facts === undefined || !paths.every((path) => knows(facts, path));
+      const summary = this.#summaries[index];
+      return summary === undefined || !paths.every((path) => knows(summary, path));
     };
     const unknown = this.layers.map((_, index) => index).filter(isUnknown);
-    for (const index of unknown) this.#facts[index] ??= await this.memo.find(this.layers[index]?.digest ?? '');
+    for (const index of unknown) this.#summaries[index] ??= await this.cache.find(this.layers[index]?.digest ?? '');
     await this.#read(
       unknown.filter(isUnknown),
       paths.filter((path) => !isExpected(path)),
@@ -235,11 +235,11 @@ export class LayeredFiles implements ImageFiles {
       this.options.onBytes?.(read, total);
     };
     await eachParallel(layers.reverse(), this.options.signal, async ({ index, descriptor }, signal) => {
-      const asked = new Set([...(this.#facts[index]?.asked ?? []), ...paths]);
+      const asked = new Set([...(this.#summaries[index]?.asked ?? []), ...paths]);
       const open = (): Promise<LayerData> => this.source.openLayer(descriptor);
-      const { facts, isVerified } = await readLayerFacts(open, descriptor.digest, [...asked], { signal, onBytes });
-      this.#facts[index] = facts;
-      if (isVerified) await this.memo.keep(descriptor.digest, facts);
+      const { summary, isVerified } = await summarizeLayer(open, descriptor.digest, [...asked], { signal, onBytes });
+      this.#summaries[index] = summary;
+      if (isVerified) await this.cache.keep(descriptor.digest, summary);
     });
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Every platform of an image: its manifest, or the members of its index, and of indexes in that. */
 import { MpuError } from '../errors.js';
-import { isDescriptor, isIndex, isManifest, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
+import { isDescriptor, isIndex, isManifest, omit, redirect, type Descriptor } from './descriptor.js';
+import type { JsonObject } from '../system/json.js';
 import { foreignType, isAttestation } from './image.js';
 import type { ImageStore } from './image-store.js';
 

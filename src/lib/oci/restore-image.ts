@@ -3,7 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Label, LABEL_NAMES, isMadeByMpu } from '../image/labels.js';
 import { removePreloadVariable } from '../payload/preload-file.js';
-import { isJsonObject, omit, redirect, type Descriptor, type JsonObject } from './descriptor.js';
+import { omit, redirect, type Descriptor } from './descriptor.js';
+import { isJsonObject, type JsonObject } from '../system/json.js';
 import { sha256 } from '../image/digest.js';
 import { annotationsOf, environmentOf, executionOf, labelsOf, readImage, type Image, isAttestation } from './image.js';
 import type { ImageStore } from './image-store.js';

@@ -35,14 +35,14 @@ export function libraryDirectory(loader: Buffer): LibraryDirectory | undefined {
 }
 
 /** What decides how a dynamic loader is made to load the library. */
-export interface LoaderFacts {
+export interface LoaderSummary {
   /** See {@link readsPreloadFile}. */
   readsPreloadFile: boolean;
   /** See {@link libraryDirectory}. */
   libraryDirectory: LibraryDirectory | undefined;
 }
 
-/** The facts about a dynamic loader. */
-export function loaderFacts(loader: Buffer): LoaderFacts {
+/** Summary of a dynamic loader. */
+export function summarizeLoader(loader: Buffer): LoaderSummary {
   return { readsPreloadFile: readsPreloadFile(loader), libraryDirectory: libraryDirectory(loader) };
 }

@@ -2,7 +2,7 @@
 /** What has to be added to an image. */
 import { MpuError } from '../errors.js';
 import type { LayerEntry } from './layer-entry.js';
-import type { LibraryDirectory, LoaderFacts } from './loader.js';
+import type { LibraryDirectory, LoaderSummary } from './loader.js';
 import { sha256 } from '../image/digest.js';
 import {
   LIBRARY_ARCHITECTURES,
@@ -29,7 +29,7 @@ export interface ImageFiles {
   /** The data of a small regular file; undefined where there is none. Rejects when there is something else in its place. */
   readFile(path: string): Promise<Buffer | undefined>;
   /** What is known about a dynamic loader; undefined where there is no file. */
-  loader(path: string): Promise<LoaderFacts | undefined>;
+  loader(path: string): Promise<LoaderSummary | undefined>;
   /** `sha256:` and the hash of a file's data; undefined where there is no file. */
   digest(path: string): Promise<string | undefined>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What goes into the Authorization header for a registry (distribution, "Token Authentication"). */
 import { MpuError } from '../errors.js';
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import { parseChallenges, type Challenge } from './challenge.js';
 import { contentError, refusalError } from './errors.js';
 import { findLogin, type FoundLogin } from './logins.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Programs that keep passwords for docker and podman (docker-credential-helpers). */
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import { runProcess } from '../system/run-process.js';
 import { type Login, parseSecret } from './login.js';
 

@@ -26,8 +26,8 @@ export async function hasBlob({ client, repository }: Repository, digest: string
 }
 
 /** Opens a blob at an offset. */
-async function openAt(place: Repository, digest: string, offset: number, what: string): Promise<IncomingMessage> {
-  const { client, repository } = place;
+async function openAt(target: Repository, digest: string, offset: number, what: string): Promise<IncomingMessage> {
+  const { client, repository } = target;
   const headers = offset === 0 ? {} : { Range: `bytes=${offset}-` };
   const request = { method: 'GET', at: `blobs/${digest}`, repository, headers, what } as const;
   const answer = await withRetries(() => client.call(request, [200, 206]), client.signal, client.onProgress);
@@ -38,12 +38,12 @@ async function openAt(place: Repository, digest: string, offset: number, what: s
   throw contentError(what, `${client.host} gave another part of ${digest} than the one asked for`);
 }
 
-async function* chunksOf(place: Repository, { digest, size }: BlobName, what: string): AsyncGenerator<Buffer> {
-  const { client } = place;
+async function* chunksOf(target: Repository, { digest, size }: BlobName, what: string): AsyncGenerator<Buffer> {
+  const { client } = target;
   const computing = digester(digest, what);
   let offset = 0;
   for (let breaks = 0; offset < size;) {
-    const answer = await openAt(place, digest, offset, what);
+    const answer = await openAt(target, digest, offset, what);
     // Servers that know no ranges begin again.
     let skip = answer.statusCode === 206 ? 0 : offset;
     try {
@@ -74,6 +74,6 @@ async function* chunksOf(place: Repository, { digest, size }: BlobName, what: st
  * The data of a blob. Where the connection breaks it goes on from there. The stream fails at its end when size or
  * digest are not what they have to be: what was read until then must not be used before.
  */
-export function readBlob(place: Repository, blob: BlobName, what: string): Readable {
-  return Readable.from(chunksOf(place, blob, what), { objectMode: false });
+export function readBlob(target: Repository, blob: BlobName, what: string): Readable {
+  return Readable.from(chunksOf(target, blob, what), { objectMode: false });
 }

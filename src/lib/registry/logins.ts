@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { errnoName, messageOf } from '../errors.js';
-import { isJsonObject, type JsonObject } from '../oci/descriptor.js';
+import { isJsonObject, type JsonObject } from '../system/json.js';
 import { askHelper } from './credential-helper.js';
 import { parseSecret, type Login } from './login.js';
 import { DOCKER_HUB } from '../image/registry-reference.js';
@@ -21,18 +21,18 @@ const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 
 /**
  * The files in the order in which they are searched (containers-auth.json(5); docker, "Configuration files").
- * REGISTRY_AUTH_FILE and DOCKER_CONFIG each stand in for the default places of podman and of docker.
+ * REGISTRY_AUTH_FILE and DOCKER_CONFIG each stand in for the default directories of podman and of docker.
  */
 function loginFiles(env: NodeJS.ProcessEnv): string[] {
   const home = env.HOME ?? homedir();
   const set = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
   const named = set('REGISTRY_AUTH_FILE');
   const runtime = set('XDG_RUNTIME_DIR');
-  const places = [
+  const directories = [
     runtime === undefined ? `/run/containers/${process.getuid?.() ?? 0}` : join(runtime, 'containers'),
     join(set('XDG_CONFIG_HOME') ?? join(home, '.config'), 'containers'),
   ];
-  const podman = named === undefined ? places.map((place) => join(place, 'auth.json')) : [named];
+  const podman = named === undefined ? directories.map((directory) => join(directory, 'auth.json')) : [named];
   return [...podman, join(set('DOCKER_CONFIG') ?? join(home, '.docker'), 'config.json')];
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Manifests and indexes in a registry. */
 import { interruptedError } from '../errors.js';
-import { isJsonObject } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import { matchesDigest, sha256, isDigest } from '../image/digest.js';
 import type { Repository } from './client.js';
 import { atDigest } from './digest.js';
@@ -54,12 +54,12 @@ function mediaTypeOf(header: string | undefined, data: Buffer): string | undefin
  * the registry gives with it. `push` asks with the right to write.
  */
 export async function readManifest(
-  place: Repository,
+  target: Repository,
   reference: string,
   what: string,
   push = false,
 ): Promise<Manifest> {
-  const { client, repository } = place;
+  const { client, repository } = target;
   if (!isDigest(reference) && !isTag(reference)) {
     throw contentError(what, `${JSON.stringify(reference)} is neither tag nor digest`);
   }
@@ -100,9 +100,9 @@ export async function readManifest(
  * Like {@link readManifest}; undefined when there is no such tag, or no such repository. It asks with the right to
  * write, without which some registries do not say that there is no such repository.
  */
-export async function findManifest(place: Repository, tag: string, what: string): Promise<Manifest | undefined> {
+export async function findManifest(target: Repository, tag: string, what: string): Promise<Manifest | undefined> {
   try {
-    return await readManifest(place, tag, what, true);
+    return await readManifest(target, tag, what, true);
   } catch (error) {
     if (error instanceof RegistryError && error.status === 404) return undefined;
     throw error;

@@ -7,7 +7,7 @@ import { RegistryError } from './errors.js';
 const ATTEMPTS = 5;
 const FIRST_DELAY = 0.25;
 /** Longest wait that a registry may ask for; a rate limit of hours is told instead. Seconds. */
-const LONGEST_WAIT = 60;
+const MAX_WAIT = 60;
 
 /**
  * Runs `work` until it succeeds, fails for good, or has failed {@link ATTEMPTS} times: with a delay that doubles,
@@ -25,7 +25,7 @@ export async function withRetries<T>(
     } catch (error) {
       if (!(error instanceof RegistryError) || !error.transient || attempt >= ATTEMPTS) throw error;
       const delay = error.retryAfter ?? FIRST_DELAY * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-      if (delay > LONGEST_WAIT) throw error;
+      if (delay > MAX_WAIT) throw error;
       onProgress?.(`${error.why}; trying again in ${Math.ceil(delay)} s`);
       await sleep(delay * 1000, undefined, signal === undefined ? {} : { signal }).catch(() => {
         throwIfInterrupted(signal);

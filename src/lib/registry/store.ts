@@ -3,7 +3,8 @@
 import { buffer } from 'node:stream/consumers';
 import { throwIfInterrupted } from '../errors.js';
 import { Label, isMadeByMpu } from '../image/labels.js';
-import { MAX_JSON_SIZE, isIndex, isJsonObject, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { MAX_JSON_SIZE, isIndex, type Descriptor } from '../oci/descriptor.js';
+import { isJsonObject, type JsonObject } from '../system/json.js';
 import { sha256, isDigest } from '../image/digest.js';
 import { annotationsOf, labelsOf, readImage } from '../oci/image.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData } from '../oci/image-store.js';
@@ -108,39 +109,39 @@ export class RegistryStore implements ImageStore {
   }
 
   target(request: TargetRequest): ImageTarget {
-    const { place, tag } = registryTarget(this.reference, request);
+    const { repository, tag } = registryTarget(this.reference, request);
     const { client } = this.source;
-    const isSameHost = place.host === client.host;
+    const isSameHost = repository.host === client.host;
     const to = {
-      client: isSameHost ? client : new RegistryClient(place.host, { ...this.options, transport: this.transport }),
-      repository: place.repository,
+      client: isSameHost ? client : new RegistryClient(repository.host, { ...this.options, transport: this.transport }),
+      repository: repository.repository,
     };
     return new RegistryTarget({
-      name: registryName(place, tag),
+      name: registryName(repository, tag),
       tag,
-      isSource: isSameHost && place.repository === this.source.repository && tag === this.reference.tag,
+      isSource: isSameHost && repository.repository === this.source.repository && tag === this.reference.tag,
       from: this.source,
       to,
       added: this.#added,
       read: (descriptor) => this.#manifest(descriptor),
-      existing: () => this.#existing(place, to, tag),
+      existing: () => this.#existing(repository, to, tag),
     });
   }
 
-  takeBack(): Promise<void> {
+  discard(): Promise<void> {
     this.#added.blobs.clear();
     this.#added.manifests.clear();
     return Promise.resolve();
   }
 
   /** What has the tag of the new image now. Asked with the right to write, so that a missing one is told early. */
-  async #existing(place: RegistryReference, to: Repository, tag: string): Promise<ExistingImage | undefined> {
+  async #existing(repository: RegistryReference, to: Repository, tag: string): Promise<ExistingImage | undefined> {
     let digest: string | undefined;
     try {
-      const found = await findManifest(to, tag, `cannot write ${registryName(place, tag)}`);
+      const found = await findManifest(to, tag, `cannot write ${registryName(repository, tag)}`);
       if (found === undefined) return undefined;
       digest = found.digest;
-      const store = new RegistryStore({ ...place, tag }, to, found, this.options, this.transport);
+      const store = new RegistryStore({ ...repository, tag }, to, found, this.options, this.transport);
       return { digest, isMadeByMpu: await store.#isMadeByMpu() };
     } catch (error) {
       // Registries keep other things than images, too.

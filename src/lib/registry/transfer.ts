@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Giving a repository what an image refers to, with as little data moved as possible. */
 import { Readable } from 'node:stream';
-import { isDescriptor, isJsonObject, type Descriptor } from '../oci/descriptor.js';
+import { isDescriptor, type Descriptor } from '../oci/descriptor.js';
+import { isJsonObject } from '../system/json.js';
 import type { Repository } from './client.js';
 import { hasBlob, readBlob } from './download.js';
 import { contentError } from './errors.js';

@@ -9,7 +9,7 @@ import { withRetries } from './retry.js';
 /** Size of the pieces for a registry that takes no blob in one. */
 const CHUNK_SIZE = 8 * 1024 * 1024;
 /** The largest smallest piece that a registry may ask for: pieces are held in memory. */
-const LARGEST_PIECE = 128 * 1024 * 1024;
+const MAX_PIECE = 128 * 1024 * 1024;
 /** Answers to a whole blob after which it is tried in pieces. */
 const TRY_CHUNKS = [400, 404, 405, 411, 413, 415, 416, 501];
 /** A blob and its data, which may be asked for more than once. */
@@ -34,7 +34,7 @@ async function start({ client, repository }: Repository, what: string): Promise<
   );
   answer.resume();
   const smallest = Number(answer.headers['oci-chunk-min-length'] ?? 0);
-  if (smallest > LARGEST_PIECE) throw contentError(what, `${client.host} wants pieces of at least ${smallest} bytes`);
+  if (smallest > MAX_PIECE) throw contentError(what, `${client.host} wants pieces of at least ${smallest} bytes`);
   return { url: client.located(answer, at, what), smallest: Number.isSafeInteger(smallest) ? smallest : 0 };
 }
 
@@ -45,9 +45,9 @@ function closing(url: URL, digest: string): URL {
   return closed;
 }
 
-async function putWhole(place: Repository, blob: BlobSource, what: string): Promise<void> {
-  const { client, repository } = place;
-  const session = await start(place, what);
+async function putWhole(target: Repository, blob: BlobSource, what: string): Promise<void> {
+  const { client, repository } = target;
+  const session = await start(target, what);
   const at = closing(session.url, blob.digest);
   const request = { method: 'PUT', at, repository, push: true, headers: OCTETS, body: blob, what } as const;
   const answer = await client.call(request, [200, 201, 204]);
@@ -72,9 +72,9 @@ async function* pieces(data: Readable | Buffer, size: number): AsyncGenerator<Bu
   if (length > 0) yield Buffer.concat(kept);
 }
 
-async function putInPieces(place: Repository, blob: BlobSource, what: string): Promise<void> {
-  const { client, repository } = place;
-  const session = await start(place, what);
+async function putInPieces(target: Repository, blob: BlobSource, what: string): Promise<void> {
+  const { client, repository } = target;
+  const session = await start(target, what);
   let { url } = session;
   let offset = 0;
   for await (const piece of pieces(blob.open(), Math.max(CHUNK_SIZE, session.smallest))) {
@@ -100,12 +100,12 @@ async function putInPieces(place: Repository, blob: BlobSource, what: string): P
 }
 
 /** Writes a blob: in one request or, where the registry or a proxy before it refuses that, in pieces. */
-export async function pushBlob(place: Repository, blob: BlobSource, what: string): Promise<void> {
+export async function pushBlob(target: Repository, blob: BlobSource, what: string): Promise<void> {
   let whole = true;
   await withRetries(
     async () => {
       try {
-        if (whole) await putWhole(place, blob, what);
+        if (whole) await putWhole(target, blob, what);
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
         // Some proxies break the connection instead of saying that it is too much.
@@ -114,16 +114,16 @@ export async function pushBlob(place: Repository, blob: BlobSource, what: string
         if (isBroken || isRefused) whole = false;
         if (!isRefused) throw error;
       }
-      if (!whole) await putInPieces(place, blob, what);
+      if (!whole) await putInPieces(target, blob, what);
     },
-    place.client.signal,
-    place.client.onProgress,
+    target.client.signal,
+    target.client.onProgress,
   );
 }
 
 /** Gives a repository a blob of another one of the same registry, without moving its data; false when refused. */
-export async function mountBlob(place: Repository, from: string, digest: string, what: string): Promise<boolean> {
-  const { client, repository } = place;
+export async function mountBlob(target: Repository, from: string, digest: string, what: string): Promise<boolean> {
+  const { client, repository } = target;
   const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
   const at = client.address(repository, `blobs/uploads/?${query}`);
   const request = { method: 'POST', at, repository, push: true, from, headers: { 'Content-Length': 0 }, what } as const;

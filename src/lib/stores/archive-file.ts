@@ -10,7 +10,7 @@ import { MAX_JSON_SIZE } from '../oci/descriptor.js';
 import { TarError, readTar } from '../oci/tar-reader.js';
 
 /** Where in a file a member's data lies. */
-export interface Place {
+export interface MemberData {
   path: string;
   offset: number;
   size: number;
@@ -22,14 +22,14 @@ const MAX_LINKS = 8;
 export class ArchiveFile {
   private constructor(
     readonly path: string,
-    private readonly places: ReadonlyMap<string, Place>,
+    private readonly members: ReadonlyMap<string, MemberData>,
     private readonly links: ReadonlyMap<string, string>,
   ) {}
 
   /** Finds the members of an archive; their data is not read. Rejects with an MpuError. */
   static async open(path: string): Promise<ArchiveFile> {
     const what = `cannot read the archive ${path}`;
-    const places = new Map<string, Place>();
+    const members = new Map<string, MemberData>();
     const links = new Map<string, string>();
     try {
       const file = await open(path);
@@ -40,7 +40,7 @@ export class ArchiveFile {
         if (compression !== 'none') throw compressedError(path, compression);
         await readTar(new FileSource(file, 0, size), ({ name, type, linkName, offset, size }) => {
           const member = posix.normalize(name);
-          if (type === 'file') places.set(member, { path, offset, size });
+          if (type === 'file') members.set(member, { path, offset, size });
           // docker before 25 links layers that are there twice.
           if (type === 'symlink') links.set(member, posix.join(posix.dirname(member), linkName));
           if (type === 'hardlink') links.set(member, posix.normalize(linkName));
@@ -52,25 +52,25 @@ export class ArchiveFile {
       if (!(error instanceof TarError)) throw fileError(error, what);
       throw new MpuError({ code: 'archive-invalid', what, why: messageOf(error), next: 'make it again', cause: error });
     }
-    return new ArchiveFile(path, places, links);
+    return new ArchiveFile(path, members, links);
   }
 
   /** Where the data of a member lies, links followed; undefined when there is no such member. */
-  place(name: string): Place | undefined {
+  find(name: string): MemberData | undefined {
     let member = posix.normalize(name);
     for (let count = 0; count < MAX_LINKS; count++) {
       const target = this.links.get(member);
       if (target === undefined) break;
       member = target;
     }
-    return this.places.get(member);
+    return this.members.get(member);
   }
 
   /** The data of a small member; undefined when there is none, or a large one, of that name. */
   async read(name: string): Promise<Buffer | undefined> {
-    const place = this.place(name);
-    if (place === undefined || place.size > MAX_JSON_SIZE) return undefined;
-    return readPlace(place, place.size);
+    const content = this.find(name);
+    if (content === undefined || content.size > MAX_JSON_SIZE) return undefined;
+    return readMember(content, content.size);
   }
 }
 
@@ -100,8 +100,8 @@ export async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** The first bytes of a place. */
-export async function readPlace({ path, offset }: Place, size: number): Promise<Buffer> {
+/** Reads the first bytes of a member. */
+export async function readMember({ path, offset }: MemberData, size: number): Promise<Buffer> {
   const file = await open(path);
   try {
     const data = Buffer.alloc(size);

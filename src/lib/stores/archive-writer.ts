@@ -7,22 +7,23 @@ import { pipeline } from 'node:stream/promises';
 import { pack, type Pack } from 'tar-stream';
 import { MpuError, fileError, throwIfInterrupted } from '../errors.js';
 import { replaceFile } from '../system/replace-file.js';
-import type { Place } from './archive-file.js';
+import type { MemberData } from './archive-file.js';
 import type { StoreOptions } from '../oci/image-store.js';
 
 /** A member of the new archive: its data, or where that lies and, where it is known, its digest, which is checked. */
-export type NewMember = { name: string; data: Buffer } | { name: string; place: Place; digest: string | undefined };
+export type NewMember =
+  { name: string; data: Buffer } | { name: string; content: MemberData; digest: string | undefined };
 
 const CHUNK_SIZE = 1024 * 1024;
 const METADATA = { mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 };
 
 async function copyMember(
   archive: Pack,
-  { name, place, digest }: Extract<NewMember, { place: Place }>,
+  { name, content, digest }: Extract<NewMember, { content: MemberData }>,
   { signal, onProgress }: StoreOptions,
 ): Promise<void> {
   const hash = createHash(digest?.startsWith('sha512:') === true ? 'sha512' : 'sha256');
-  const { path, offset, size } = place;
+  const { path, offset, size } = content;
   let copied = 0;
   const tap = new Transform({
     transform(chunk: Buffer, _encoding, callback): void {

@@ -4,24 +4,25 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, errnoName, fileError } from '../errors.js';
 import { writeAtomic } from '../system/replace-file.js';
-import { MAX_JSON_SIZE, parseJsonObject, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { MAX_JSON_SIZE, type Descriptor } from '../oci/descriptor.js';
+import { parseJsonObject, type JsonObject } from '../system/json.js';
 import { matchesDigest, sha256 } from '../image/digest.js';
 
 /** What a layout lies in, as image names begin: a directory or a tar archive of one. */
 export type LayoutTransport = 'oci' | 'oci-archive';
 
 /** The error of a layout whose contents are not what the specification says. */
-export function layoutError(place: string, why: string, cause?: unknown, transport: LayoutTransport = 'oci'): MpuError {
+export function layoutError(path: string, why: string, cause?: unknown, transport: LayoutTransport = 'oci'): MpuError {
   return new MpuError({
     code: 'layout-invalid',
-    what: `${place} is no usable OCI layout`,
+    what: `${path} is no usable OCI layout`,
     why,
-    next: `make it again, e.g. skopeo copy docker://IMAGE ${transport}:${place}:TAG`,
+    next: `make it again, e.g. skopeo copy docker://IMAGE ${transport}:${path}:TAG`,
     cause,
   });
 }
 
-/** The blobs of one layout. What was added can be taken back until {@link BlobStore.keep}. */
+/** The blobs of one layout. What was added can be discarded until {@link BlobStore.keep}. */
 export class BlobStore {
   readonly #added: string[] = [];
 
@@ -77,7 +78,7 @@ export class BlobStore {
   }
 
   /** Removes what was added since the last {@link BlobStore.keep}. */
-  async takeBack(): Promise<void> {
+  async discard(): Promise<void> {
     for (const path of this.#added.splice(0)) await rm(path, { force: true });
   }
 }

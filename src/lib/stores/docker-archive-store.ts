@@ -8,16 +8,10 @@ import { ExitCode, MpuError } from '../errors.js';
 import { isDigest, sha256 } from '../image/digest.js';
 import { canonicalName, type ArchiveReference } from '../image/reference.js';
 import { archiveTarget, newName, type TargetRequest } from '../image/target-names.js';
-import { ArchiveFile, isSameFile, isThere, readPlace, type Place } from './archive-file.js';
+import { ArchiveFile, isSameFile, isThere, readMember, type MemberData } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
-import {
-  parseJsonObject,
-  MediaType,
-  isDescriptor,
-  isJsonObject,
-  type Descriptor,
-  type JsonObject,
-} from '../oci/descriptor.js';
+import { MediaType, isDescriptor, type Descriptor } from '../oci/descriptor.js';
+import { parseJsonObject, isJsonObject, type JsonObject } from '../system/json.js';
 import { MAGIC_SIZE, compressionOf } from '../oci/decompress.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
 import { isMadeByMpu } from '../image/labels.js';
@@ -42,7 +36,7 @@ function archiveError(file: string, why: string, cause?: unknown): MpuError {
   });
 }
 
-/** The digests of the layers in a configuration; undefined where it has none, or other text in their place. */
+/** The digests of the layers in a configuration; undefined where it has none, or has something other than text in their place. */
 function diffIdsOf({ rootfs }: JsonObject): string[] | undefined {
   const diffIds = isJsonObject(rootfs) ? strings(rootfs.diff_ids) : undefined;
   return diffIds?.every(isDigest) === true ? diffIds : undefined;
@@ -162,14 +156,14 @@ export class DockerArchiveStore implements ImageStore {
   }
 
   findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined> {
-    const place = this.archive.place(this.#configName(digest) ?? '');
-    return Promise.resolve(place && { mediaType, digest, size: place.size });
+    const content = this.archive.find(this.#configName(digest) ?? '');
+    return Promise.resolve(content && { mediaType, digest, size: content.size });
   }
 
   async openLayer({ digest, size }: Descriptor): Promise<LayerData> {
-    const place = this.#layerPlace(digest);
-    const compression = compressionOf(await readPlace(place, Math.min(MAGIC_SIZE, place.size)));
-    return { size, digest: compression === 'none' ? digest : undefined, content: place };
+    const content = this.#layerData(digest);
+    const compression = compressionOf(await readMember(content, Math.min(MAGIC_SIZE, content.size)));
+    return { size, digest: compression === 'none' ? digest : undefined, content: content };
   }
 
   addBlob(data: Buffer, mediaType: string): Promise<Descriptor> {
@@ -197,7 +191,7 @@ export class DockerArchiveStore implements ImageStore {
     };
   }
 
-  takeBack(): Promise<void> {
+  discard(): Promise<void> {
     this.#added.clear();
     return Promise.resolve();
   }
@@ -205,13 +199,13 @@ export class DockerArchiveStore implements ImageStore {
   /** The member that holds a configuration: the image's own, or one that is there under its digest. */
   #configName(digest: string): string | undefined {
     const name = this.#members.get(digest) ?? `${hex(digest)}.json`;
-    return this.archive.place(name) === undefined ? undefined : name;
+    return this.archive.find(name) === undefined ? undefined : name;
   }
 
-  #layerPlace(digest: string): Place {
-    const place = this.archive.place(this.#members.get(digest) ?? '');
-    if (place === undefined) throw this.invalid(`the layer ${digest} is missing`);
-    return place;
+  #layerData(digest: string): MemberData {
+    const content = this.archive.find(this.#members.get(digest) ?? '');
+    if (content === undefined) throw this.invalid(`the layer ${digest} is missing`);
+    return content;
   }
 
   async #readConfig(digest: string): Promise<Buffer> {
@@ -228,7 +222,7 @@ export class DockerArchiveStore implements ImageStore {
     const diffIds = diffIdsOf(parseJsonObject(bytes, digest, (why) => this.invalid(why)));
     if (diffIds === undefined) throw this.invalid(`the configuration ${digest} lists no layers`);
     const layers = diffIds.map((diffId) => {
-      return { mediaType: MediaType.dockerLayer, digest: diffId, size: this.#layerPlace(diffId).size };
+      return { mediaType: MediaType.dockerLayer, digest: diffId, size: this.#layerData(diffId).size };
     });
     const config = { mediaType: MediaType.dockerConfig, digest, size: bytes.length };
     return { schemaVersion: 2, mediaType: MediaType.dockerManifest, config, layers };
@@ -261,9 +255,13 @@ export class DockerArchiveStore implements ImageStore {
         members.set(layerName, { name: layerName, data });
         continue;
       }
-      const place = this.#layerPlace(digest);
-      const { digest: expected } = await this.openLayer({ mediaType: MediaType.dockerLayer, digest, size: place.size });
-      members.set(layerName, { name: layerName, place, digest: expected });
+      const content = this.#layerData(digest);
+      const { digest: expected } = await this.openLayer({
+        mediaType: MediaType.dockerLayer,
+        digest,
+        size: content.size,
+      });
+      members.set(layerName, { name: layerName, content, digest: expected });
     }
     await writeArchive(file, [...members.values()], this.options);
     this.#added.clear();

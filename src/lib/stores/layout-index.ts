@@ -4,7 +4,8 @@ import { ExitCode, MpuError } from '../errors.js';
 import { Label } from '../image/labels.js';
 import { version } from '../package/version.js';
 import { layoutError, type LayoutTransport } from './blob-store.js';
-import { parseJsonObject, isDescriptor, omit, type Descriptor, type JsonObject } from '../oci/descriptor.js';
+import { isDescriptor, omit, type Descriptor } from '../oci/descriptor.js';
+import { parseJsonObject, type JsonObject } from '../system/json.js';
 
 /** Annotation that holds a tag (image-spec, annotations.md). */
 const REF_NAME = 'org.opencontainers.image.ref.name';
@@ -45,10 +46,10 @@ export class LayoutIndex {
   readonly entries: readonly Descriptor[];
   readonly #json: JsonObject;
 
-  /** `place` is the layout's. */
+  /** `path` is the layout's. */
   constructor(
     bytes: Buffer,
-    private readonly place: string,
+    private readonly path: string,
     private readonly transport: LayoutTransport,
   ) {
     this.#json = parseJsonObject(bytes, 'index.json', (why, cause) => this.#invalid(why, cause));
@@ -69,8 +70,8 @@ export class LayoutIndex {
   select(tag: string | undefined): Descriptor {
     const tags = this.entries.map(tagOf).filter((name) => name !== undefined);
     const known = tags.length === 0 ? 'it has no tag' : `its tags are: ${tags.join(', ')}`;
-    const what = `cannot find the image in ${this.place}`;
-    const next = `name one: ${this.transport}:${this.place}:${tags[0] ?? 'TAG'}`;
+    const what = `cannot find the image in ${this.path}`;
+    const next = `name one: ${this.transport}:${this.path}:${tags[0] ?? 'TAG'}`;
     if (tag !== undefined) {
       const found = this.find(tag);
       if (found !== undefined) return found;
@@ -97,6 +98,6 @@ export class LayoutIndex {
   }
 
   #invalid(why: string, cause?: unknown): MpuError {
-    return layoutError(this.place, why, cause, this.transport);
+    return layoutError(this.path, why, cause, this.transport);
   }
 }

@@ -5,7 +5,8 @@ import type { MpuError } from '../errors.js';
 import type { LayoutReference } from '../image/reference.js';
 import { layoutTarget, type TargetRequest } from '../image/target-names.js';
 import { layoutError } from './blob-store.js';
-import type { Descriptor, JsonObject } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { JsonObject } from '../system/json.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
 import { entryOf, isEntryOfMpu, tagOf } from './layout-index.js';
 import { Layout } from './layout.js';
@@ -88,9 +89,9 @@ export class LayoutStore implements ImageStore {
     };
   }
 
-  async takeBack(): Promise<void> {
+  async discard(): Promise<void> {
     try {
-      await this.layout.blobs.takeBack();
+      await this.layout.blobs.discard();
     } finally {
       await this.layout.unlock();
     }

@@ -43,7 +43,7 @@ export class Layout {
 
   /**
    * Keeps other mpus from changing the layout until {@link Layout.unlock}: from the first look at what may be there
-   * already to the name that refers to it. One that gave up would otherwise take back what another one counts on.
+   * already to the name that refers to it. One that gave up would otherwise discard what another one counts on.
    */
   async lock(): Promise<void> {
     this.#lock ??= this.#takeLock();

@@ -6,14 +6,8 @@ import { archiveTarget, layoutTarget, type TargetRequest } from '../image/target
 import { ArchiveFile, isSameFile, isThere } from './archive-file.js';
 import { writeArchive, type NewMember } from './archive-writer.js';
 import { layoutError } from './blob-store.js';
-import {
-  parseJsonObject,
-  isDescriptor,
-  isIndex,
-  isManifest,
-  type Descriptor,
-  type JsonObject,
-} from '../oci/descriptor.js';
+import { isDescriptor, isIndex, isManifest, type Descriptor } from '../oci/descriptor.js';
+import { parseJsonObject, type JsonObject } from '../system/json.js';
 import { matchesDigest, sha256 } from '../image/digest.js';
 import type { ExistingImage, ImageStore, ImageTarget, LayerData, StoreOptions } from '../oci/image-store.js';
 import { isAttestation } from '../oci/image.js';
@@ -83,19 +77,19 @@ export class OciArchiveStore implements ImageStore {
   }
 
   has({ digest }: Descriptor): Promise<boolean> {
-    return Promise.resolve(this.#added.has(digest) || this.archive.place(blobName(digest)) !== undefined);
+    return Promise.resolve(this.#added.has(digest) || this.archive.find(blobName(digest)) !== undefined);
   }
 
   findManifest(digest: string, mediaType: string): Promise<Descriptor | undefined> {
-    const place = this.archive.place(blobName(digest));
-    return Promise.resolve(place && { mediaType, digest, size: place.size });
+    const content = this.archive.find(blobName(digest));
+    return Promise.resolve(content && { mediaType, digest, size: content.size });
   }
 
   openLayer({ digest, size, mediaType }: Descriptor): Promise<LayerData> {
-    const place = this.archive.place(blobName(digest));
-    if (place === undefined) return Promise.reject(this.invalid(`the layer ${digest} (${mediaType}) is missing`));
-    if (place.size === size) return Promise.resolve({ size, digest, content: place });
-    return Promise.reject(this.invalid(`the layer ${digest} has ${place.size} bytes instead of ${size}`));
+    const content = this.archive.find(blobName(digest));
+    if (content === undefined) return Promise.reject(this.invalid(`the layer ${digest} (${mediaType}) is missing`));
+    if (content.size === size) return Promise.resolve({ size, digest, content: content });
+    return Promise.reject(this.invalid(`the layer ${digest} has ${content.size} bytes instead of ${size}`));
   }
 
   addBlob(data: Buffer, mediaType: string): Promise<Descriptor> {
@@ -119,7 +113,7 @@ export class OciArchiveStore implements ImageStore {
     };
   }
 
-  takeBack(): Promise<void> {
+  discard(): Promise<void> {
     this.#added.clear();
     return Promise.resolve();
   }
@@ -135,9 +129,9 @@ export class OciArchiveStore implements ImageStore {
     for (const digest of [...(await this.#referred(entry, true)), ...kept]) {
       const name = blobName(digest);
       const data = this.#added.get(digest);
-      const place = this.archive.place(name);
+      const content = this.archive.find(name);
       if (data !== undefined) add(name, { name, data });
-      else if (place !== undefined) add(name, { name, place, digest });
+      else if (content !== undefined) add(name, { name, content, digest });
     }
     await writeArchive(file, [...members.values()], this.options);
     this.#added.clear();

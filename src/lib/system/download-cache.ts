@@ -34,9 +34,9 @@ export async function withScratch<T>(root: string, work: (scratch: string) => Pr
 }
 
 /** Moves a finished directory into place in one step, replacing an older one. */
-export async function publish(finished: string, place: string): Promise<void> {
-  await mkdir(dirname(place), { recursive: true });
-  const old = join(dirname(finished), `.old-${basename(place)}`);
-  await rename(place, old).catch(() => undefined);
-  await rename(finished, place);
+export async function publish(finished: string, directory: string): Promise<void> {
+  await mkdir(dirname(directory), { recursive: true });
+  const old = join(dirname(finished), `.old-${basename(directory)}`);
+  await rename(directory, old).catch(() => undefined);
+  await rename(finished, directory);
 }

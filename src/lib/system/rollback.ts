@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** Changes to a system that are all made, or all taken back. */
+/** Changes to a system that are all made, or all rolled back. */
 import { cp, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoName } from '../errors.js';
 
-/** Called to take one change back. */
-type Undo = () => Promise<void>;
+/** Rolls one change back. */
+type RollbackStep = () => Promise<void>;
 
-/** Steps that take changes back. */
-export interface UndoList {
-  push: (step: Undo) => void;
+/** The steps that roll changes back. */
+export interface RollbackSteps {
+  push: (step: RollbackStep) => void;
 }
 
-/** Gives `work` a list for what takes its changes back; runs it, last first, when `work` throws. */
-export async function undoOnFailure<T>(work: (undo: UndoList) => Promise<T>): Promise<T> {
-  const steps: Undo[] = [];
+/** Gives `work` a list for the steps that roll its changes back; runs them, last first, when `work` throws. */
+export async function rollBackOnFailure<T>(work: (rollback: RollbackSteps) => Promise<T>): Promise<T> {
+  const steps: RollbackStep[] = [];
   try {
     return await work({ push: (step) => steps.push(step) });
   } catch (error) {
@@ -26,19 +26,19 @@ export async function undoOnFailure<T>(work: (undo: UndoList) => Promise<T>): Pr
   }
 }
 
-/** Makes the directory of a file; undone are only directories that were not there. */
-export async function makeParent(path: string, undo: UndoList): Promise<void> {
+/** Makes the directory of a file; the rollback removes the directories that did not exist. */
+export async function makeParent(path: string, rollback: RollbackSteps): Promise<void> {
   const first = await mkdir(dirname(path), { recursive: true });
   if (first === undefined) return;
-  undo.push(async () => {
+  rollback.push(async () => {
     for (let at = dirname(path); at.length >= first.length; at = dirname(at)) await rmdir(at);
   });
 }
 
 const COPY = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true } as const;
 
-/** Copies files and directories to `scratch`; undone, they are as they were, or gone when they were not there. */
-export async function keepPaths(scratch: string, paths: readonly string[], undo: UndoList): Promise<void> {
+/** Copies files and directories to `scratch`; the rollback puts them back, and removes those that did not exist. */
+export async function keepPaths(scratch: string, paths: readonly string[], rollback: RollbackSteps): Promise<void> {
   for (const [index, path] of paths.entries()) {
     const copy = join(scratch, `kept-${index}`);
     const existed = await cp(path, copy, COPY).then(
@@ -48,7 +48,7 @@ export async function keepPaths(scratch: string, paths: readonly string[], undo:
         throw error;
       },
     );
-    undo.push(async () => {
+    rollback.push(async () => {
       await rm(path, { recursive: true, force: true });
       if (!existed) return;
       await mkdir(dirname(path), { recursive: true });
@@ -57,15 +57,15 @@ export async function keepPaths(scratch: string, paths: readonly string[], undo:
   }
 }
 
-/** {@link undoOnFailure} with an empty directory below `parent` for what is put aside; it is gone afterwards. */
+/** {@link rollBackOnFailure} with an empty directory below `parent` for what is put aside; it is gone afterwards. */
 export async function changeSystem<T>(
   parent: string,
-  work: (undo: UndoList, scratch: string) => Promise<T>,
+  work: (rollback: RollbackSteps, scratch: string) => Promise<T>,
 ): Promise<T> {
   await mkdir(parent, { recursive: true });
   const scratch = await mkdtemp(join(parent, '.mpu-'));
   try {
-    return await undoOnFailure((undo) => work(undo, scratch));
+    return await rollBackOnFailure((rollback) => work(rollback, scratch));
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

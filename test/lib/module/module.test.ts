@@ -13,7 +13,7 @@ import { loadModule, unloadModule } from '#mpu/lib/module/load.js';
 import { parseModinfo } from '#mpu/lib/module/module-file.js';
 import { parseLockdown, readRestrictions } from '#mpu/lib/module/restrictions.js';
 import { sourceVersion } from '#mpu/lib/module/source.js';
-import { undoOnFailure } from '#mpu/lib/system/rollback.js';
+import { rollBackOnFailure } from '#mpu/lib/system/rollback.js';
 import type { ModuleState } from '#mpu/lib/translator.js';
 
 await t.test('distributions and their packages', (t) => {
@@ -217,14 +217,14 @@ await t.test('changes are taken back, last first', async (t) => {
       return name === 'second' ? Promise.reject(new Error('cannot')) : Promise.resolve();
     };
   await t.rejects(
-    undoOnFailure((undo) => {
+    rollBackOnFailure((undo) => {
       for (const name of ['first', 'second', 'third']) undo.push(step(name));
       return Promise.reject(new Error('failed'));
     }),
     { message: 'failed' },
   );
   t.same(done, ['third', 'second', 'first']);
-  t.equal(await undoOnFailure(() => Promise.resolve(7)), 7);
+  t.equal(await rollBackOnFailure(() => Promise.resolve(7)), 7);
 });
 
 await t.test('a module that answers', async (t) => {

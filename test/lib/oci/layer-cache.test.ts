@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import type { Descriptor } from '#mpu/lib/oci/descriptor.js';
-import { LayerMemo } from '#mpu/lib/oci/layer-cache.js';
+import { LayerCache } from '#mpu/lib/oci/layer-cache.js';
 import { LayeredFiles } from '#mpu/lib/oci/layered-files.js';
 import { TinyLayout, debianLayer, tinyTar, type TinyLayer } from '../../support/tiny-layout.js';
 
@@ -12,15 +12,15 @@ import { TinyLayout, debianLayer, tinyTar, type TinyLayer } from '../../support/
 class Counted {
   opened = 0;
   readonly layout: TinyLayout;
-  readonly memo: LayerMemo;
+  readonly cache: LayerCache;
   readonly directory: string;
   layers: Descriptor[] = [];
 
   constructor(t: Test) {
     const root = t.testdir();
     this.layout = new TinyLayout(join(root, 'layout'));
-    this.directory = join(root, 'memo');
-    this.memo = new LayerMemo(this.directory);
+    this.directory = join(root, 'cache');
+    this.cache = new LayerCache(this.directory);
   }
 
   async add(layer: TinyLayer, compress: (data: Buffer) => Buffer = gzipSync): Promise<void> {
@@ -32,7 +32,7 @@ class Counted {
       this.opened += 1;
       return Promise.resolve(this.layout.layerData(layer));
     };
-    return new LayeredFiles({ openLayer }, this.layers, {}, this.memo);
+    return new LayeredFiles({ openLayer }, this.layers, {}, this.cache);
   }
 
   /** How many layers a question makes it open. */
@@ -67,7 +67,7 @@ await t.test('a layer is read once in its life', async (t) => {
   t.equal(sizes.length, 3);
   t.ok(
     sizes.every((size) => size < 2000),
-    `a memo is small: ${sizes.join(', ')} bytes`,
+    `a cache is small: ${sizes.join(', ')} bytes`,
   );
 });
 
@@ -81,7 +81,7 @@ await t.test('what is unusual is read for once, and then known', async (t) => {
   t.equal(await image.files().readFile('/etc/ld.so.preload'), undefined);
 });
 
-await t.test('a memo that cannot be used', async (t) => {
+await t.test('a cache that cannot be used', async (t) => {
   const image = new Counted(t);
   await image.add(debianLayer);
   await image.cost(preload);
@@ -94,7 +94,7 @@ await t.test('a memo that cannot be used', async (t) => {
     { openLayer: (layer) => Promise.resolve(image.layout.layerData(layer)) },
     image.layers,
     {},
-    new LayerMemo('/dev/null/x'),
+    new LayerCache('/dev/null/x'),
   );
   t.equal(await nowhere.readFile('/etc/ld.so.preload'), undefined, 'nor one that cannot be written');
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What nvidia-smi has to show in a scene of the demo, without mpu and with it. */
+/** What nvidia-smi has to show in a comparison of the demo, without mpu and with it. */
 import type { Test } from 'tap';
-import type { Scene, View } from '#mpu/lib/demo/comparison.js';
+import type { Comparison, View } from '#mpu/lib/demo/comparison.js';
 
 interface Row {
   pid: number;
@@ -42,31 +42,34 @@ function wrongRows(regime: string, view: View): Row[] {
   return regime === 'R0' ? [] : [trainRow, trainRow, { pid: servePid, name: 'serve', mib: memory('serve') }];
 }
 
-/** Checks both sides of a scene: wrong without mpu as the regime predicts, right with it. */
-export function checkScene(t: Test, regime: string, scene: Scene): void {
+/** Checks both sides of a comparison: wrong without mpu as the regime predicts, right with it. */
+export function checkComparison(t: Test, regime: string, comparison: Comparison): void {
   t.same(
-    byPid(tableRows(scene.before.table)),
-    byPid(wrongRows(regime, scene.before)),
+    byPid(tableRows(comparison.before.table)),
+    byPid(wrongRows(regime, comparison.before)),
     `${regime} without mpu: as wrong as predicted`,
   );
   if (['R1', 'R2', 'R3b'].includes(regime)) {
-    const listed = tableRows(scene.before.table).map(({ pid }) => pid);
-    t.notOk(listed.includes(scene.before.processes.serve ?? NaN), `${regime} without mpu: serve has a thread's number`);
+    const listed = tableRows(comparison.before.table).map(({ pid }) => pid);
+    t.notOk(
+      listed.includes(comparison.before.processes.serve ?? NaN),
+      `${regime} without mpu: serve has a thread's number`,
+    );
   }
-  t.same(busyPids(scene.before.monitor), [], `${regime} without mpu: no utilization`);
+  t.same(busyPids(comparison.before.monitor), [], `${regime} without mpu: no utilization`);
 
   t.same(
-    byPid(tableRows(scene.after.table)),
-    byPid(rightRows(scene.after)),
+    byPid(tableRows(comparison.after.table)),
+    byPid(rightRows(comparison.after)),
     `${regime} with mpu: each process once, with its PID and memory`,
   );
   t.same(
-    busyPids(scene.after.monitor).sort((a, b) => a - b),
-    Object.values(scene.after.processes).sort((a, b) => a - b),
+    busyPids(comparison.after.monitor).sort((a, b) => a - b),
+    Object.values(comparison.after.processes).sort((a, b) => a - b),
     `${regime} with mpu: utilization of each process`,
   );
   t.notMatch(
-    scene.after.table + scene.after.monitor,
+    comparison.after.table + comparison.after.monitor,
     /tenant|40960/,
     `${regime} with mpu: nothing of the other tenant`,
   );

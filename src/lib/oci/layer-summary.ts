@@ -3,16 +3,16 @@
 import { posix } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { DEFAULT_ATTRIBUTES, type Attributes } from '../payload/layer-entry.js';
-import { loaderFacts, type LoaderFacts } from '../payload/loader.js';
+import { summarizeLoader, type LoaderSummary } from '../payload/loader.js';
 import { sha256 } from '../image/digest.js';
 import type { LayerData } from './image-store.js';
 import { scanLayer, type ScanOptions } from './layer-scan.js';
 import type { TarEntry } from './tar-reader.js';
 
 /** What is known of a file. */
-export interface FileFacts {
+export interface FileSummary {
   digest: string;
-  loader?: LoaderFacts;
+  loader?: LoaderSummary;
   /** The data, base64; only of small files. */
   data?: string;
 }
@@ -22,14 +22,14 @@ export type LayerNode =
   | { type: 'other' }
   /** `attributes`, here as in files, unless they are {@link DEFAULT_ATTRIBUTES}. */
   | { type: 'directory'; attributes?: Attributes }
-  /** `facts` only where somebody may ask, and the file is not too large. */
-  | { type: 'file'; attributes?: Attributes; facts?: FileFacts }
+  /** `summary` only where somebody may ask, and the file is not too large. */
+  | { type: 'file'; attributes?: Attributes; summary?: FileSummary }
   | { type: 'symlink'; target: string }
   /** Another name of a file in the same layer; `target` is relative to the root. */
   | { type: 'hardlink'; target: string };
 
 /** What is known of a layer. Paths are relative to the root. */
-export interface LayerFacts {
+export interface LayerSummary {
   /** Paths about which everything is known, beside those of {@link isExpected}. */
   asked: string[];
   nodes: Record<string, LayerNode>;
@@ -56,7 +56,7 @@ function normalize(path: string): string {
   return posix.normalize(`/${path}`).replace(/^\/|\/$/g, '');
 }
 
-/** Whether the facts of every layer tell about a path, in all images: where loaders, preload files and libmpu.so lie. */
+/** Whether the summary of every layer tells about a path, in all images: where loaders, preload files and libmpu.so lie. */
 export function isExpected(path: string): boolean {
   return EXPECTED_PATH.test(path) || isExpectedFile(path);
 }
@@ -66,13 +66,13 @@ function isExpectedFile(path: string): boolean {
   return base === 'ld.so.preload' || base === 'libmpu.so' || LOADER.test(base);
 }
 
-function fileFacts(path: string, data: Buffer, isAsked: boolean): FileFacts {
-  const facts: FileFacts = { digest: sha256(data) };
+function summarizeFile(path: string, data: Buffer, isAsked: boolean): FileSummary {
+  const summary: FileSummary = { digest: sha256(data) };
   const base = posix.basename(path);
-  if (LOADER.test(base) || isAsked) facts.loader = loaderFacts(data);
+  if (LOADER.test(base) || isAsked) summary.loader = summarizeLoader(data);
   const isText = base === 'ld.so.preload' || isAsked;
-  if (isText && data.length <= MAX_DATA_SIZE) facts.data = data.toString('base64');
-  return facts;
+  if (isText && data.length <= MAX_DATA_SIZE) summary.data = data.toString('base64');
+  return summary;
 }
 
 function nodeOf({ type, linkName, mode, uid, gid }: TarEntry): LayerNode {
@@ -86,16 +86,16 @@ function nodeOf({ type, linkName, mode, uid, gid }: TarEntry): LayerNode {
 }
 
 /**
- * Reads a layer and gives the facts about expected paths and those of `asked`, and whether the layer's
+ * Reads a layer and gives its summary: of expected paths and those of `asked`, and whether the layer's
  * digest was checked. Rejects as {@link scanLayer} does.
  */
-export async function readLayerFacts(
+export async function summarizeLayer(
   open: () => Promise<LayerData>,
   name: string,
   asked: readonly string[],
   options: ScanOptions = {},
-): Promise<{ facts: LayerFacts; isVerified: boolean }> {
-  const facts: LayerFacts = { asked: [...asked], nodes: {}, whiteouts: [], opaque: [] };
+): Promise<{ summary: LayerSummary; isVerified: boolean }> {
+  const summary: LayerSummary = { asked: [...asked], nodes: {}, whiteouts: [], opaque: [] };
   const isKept = (path: string): boolean => asked.includes(path) || isExpected(path);
   const isVerified = await scanLayer(
     await open(),
@@ -105,31 +105,31 @@ export async function readLayerFacts(
       const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
       const base = posix.basename(path);
       if (base === OPAQUE_MARKER) {
-        if (parent === '' || isKept(parent)) facts.opaque.push(parent);
+        if (parent === '' || isKept(parent)) summary.opaque.push(parent);
       } else if (base.startsWith(WHITEOUT_PREFIX)) {
         const removed = posix.join(parent, base.slice(WHITEOUT_PREFIX.length));
-        if (isKept(removed)) facts.whiteouts.push(removed);
+        if (isKept(removed)) summary.whiteouts.push(removed);
       } else if (path !== '' && isKept(path)) {
         const isAsked = asked.includes(path);
         const node = nodeOf(entry);
         if (node.type === 'file' && (isAsked || isExpectedFile(path)) && entry.size <= MAX_FILE_SIZE) {
-          node.facts = fileFacts(path, await read(), isAsked);
+          node.summary = summarizeFile(path, await read(), isAsked);
         }
         // Of members of the same name the last one counts.
-        facts.nodes[path] = node;
+        summary.nodes[path] = node;
       }
     },
     options,
   );
-  return { facts, isVerified };
+  return { summary, isVerified };
 }
 
-/** Whether facts tell about a path. */
-export function knows(facts: LayerFacts, path: string): boolean {
-  return isExpected(path) || facts.asked.includes(path);
+/** Whether a summary tells about a path. */
+export function knows(summary: LayerSummary, path: string): boolean {
+  return isExpected(path) || summary.asked.includes(path);
 }
 
-/** What facts say lies at a path of the layer. */
-export function nodeAt(facts: LayerFacts | undefined, path: string): LayerNode | undefined {
-  return facts !== undefined && Object.hasOwn(facts.nodes, path) ? facts.nodes[path] : undefined;
+/** Returns the node at a path of the layer. */
+export function nodeAt(summary: LayerSummary | undefined, path: string): LayerNode | undefined {
+  return summary !== undefined && Object.hasOwn(summary.nodes, path) ? summary.nodes[path] : undefined;
 }

@@ -15,20 +15,20 @@ function parents(path: string): string[] {
  * of the image that lie above them and have other attributes than engines give to missing ones are listed,
  * so that the layer does not change them.
  */
-export async function placeEntries(entries: readonly LayerEntry[], files: LayeredFiles): Promise<LayerEntry[]> {
+export async function fitEntries(entries: readonly LayerEntry[], files: LayeredFiles): Promise<LayerEntry[]> {
   const etc = await files.realPath('/etc');
   const lib = await files.realPath('/usr/lib');
-  const placed = entries.map((entry) => {
+  const fitted = entries.map((entry) => {
     const path = entry.path.startsWith('etc/')
       ? posix.join(etc, entry.path.slice('etc'.length))
       : posix.join(lib, entry.path.slice('usr/lib'.length));
     return { ...entry, path: path.slice(1) };
   });
-  const own = new Set(placed.map(({ path }) => path));
-  const above = new Set(placed.flatMap(({ path }) => parents(path)).filter((path) => !own.has(path)));
+  const own = new Set(fitted.map(({ path }) => path));
+  const above = new Set(fitted.flatMap(({ path }) => parents(path)).filter((path) => !own.has(path)));
   for (const path of above) {
     const attributes = await files.attributes(`/${path}`);
-    if (attributes !== undefined) placed.push({ type: 'directory', path, attributes });
+    if (attributes !== undefined) fitted.push({ type: 'directory', path, attributes });
   }
-  return placed;
+  return fitted;
 }
