@@ -3,6 +3,8 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { messageOf } from '#mpu/lib/errors.js';
+import { retry } from '#mpu/lib/system/retry.js';
 import { lacking } from '../support/engines.js';
 import { check, checkout, mpu, run } from '../support/mpu.js';
 import { writeStandInLibraries } from '../support/tiny-layout.js';
@@ -129,6 +131,10 @@ await t.test('on a host', { skip: await lacking(['unshare', 'nsenter', 'mount'],
   });
   await t.test("the CDI project's parser and schema take it", { skip: await lacking(['go']) }, async (t) => {
     const validator = join(checkout, 'build/test/cdi-validate');
+    await retry(
+      () => check('go', ['mod', 'download'], { cwd: join(checkout, 'test/cdi/validate') }),
+      (error) => /dial tcp|timeout|connection re(fused|set)|\b50[0-4]\b/.test(messageOf(error)),
+    );
     await check('go', ['build', '-o', validator, '.'], { cwd: join(checkout, 'test/cdi/validate') });
     await host.check('mpu cdi generate -o /run/cdi/mpu.json');
     t.equal(await host.check(`${validator} /run/cdi/mpu.json`), '0.3.0\n', 'and say the same version');
