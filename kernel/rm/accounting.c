@@ -1,9 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GET_PROC_ACCOUNTING_INFO: the accounting record of one PID. The PID is the caller's question, and
- * some releases replace it by the host PID in their answer.
+ * some releases replace it by the host PID in their answer. And GET_ACCOUNTING_PIDS as far as such
+ * records tell what its PIDs mean.
  */
 #include "internal.h"
+
+/* Bounds the time that a list takes in the kernel; the first record nearly always decides. */
+#define RECORDS_ASKED 16u
+#define RECORD_SIZE   48u
+
+/* Asks for the record of a PID; work->query then has the driver's answer. Returns the status. */
+static mpu_u32 ask_record(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, mpu_u32 gpu_id,
+			  mpu_u32 pid)
+{
+	mpu_u8 *query = (mpu_u8 *)work->query;
+	mpu_u32 i;
+
+	for (i = 0; i < RECORD_SIZE; i += 4)
+		mpu_rm_store32(query, i, 0);
+	mpu_rm_store32(query, 0, gpu_id);
+	mpu_rm_store32(query, 4, pid);
+	return ops->control(ops->context, MPU_RM_ACCT_GET_PROC_INFO, query, RECORD_SIZE);
+}
+
+static int is_recorded(const struct mpu_rm_work *work, mpu_u32 count, mpu_u32 pid)
+{
+	mpu_u32 i;
+
+	for (i = 0; i < count; i++)
+		if (work->pids[i] == pid)
+			return 1;
+	return 0;
+}
+
+/*
+ * Drivers list host PIDs, but from 570.86 to 570.133.07 (R3a) the caller's. From R3a on the record
+ * of one of the caller's PIDs comes back with the host PID, which a list of host PIDs has too.
+ */
+int mpu_rm_records_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, const void *params,
+			 mpu_u32 count, enum mpu_rm_space *space)
+{
+	mpu_u32 i, pid, host, answered, status;
+	int asked = 1;
+
+	for (i = 0; i < count && i < RECORDS_ASKED; i++) {
+		pid = work->pids[i];
+		if (!mpu_rm_translate_one(ops, MPU_RM_TO_HOST, pid, &host))
+			return 0;
+		status = ask_record(ops, work, mpu_rm_load32(params, 0), pid);
+		if (status != MPU_NV_OK && status != MPU_NV_ERR_OBJECT_NOT_FOUND) {
+			asked = 0;
+			break;
+		}
+		if (status != MPU_NV_OK || host == pid)
+			continue;
+		answered = mpu_rm_load32(work->query, 4);
+		if (answered != pid && !is_recorded(work, count, answered)) {
+			*space = MPU_RM_SPACE_CALLER;
+			return 1;
+		}
+		if (answered == pid) {
+			*space = MPU_RM_SPACE_HOST;
+			return 1;
+		}
+	}
+	if (!asked && !work->release_known)
+		*space = MPU_RM_SPACE_UNKNOWN;
+	else
+		*space = work->release_known && work->release.acct_list_caller ? MPU_RM_SPACE_CALLER
+									       : MPU_RM_SPACE_HOST;
+	return 1;
+}
 
 /*
  * Returns true if the driver replaces the PID of the question by the host PID, as it does from 570
@@ -15,17 +83,10 @@ static int overwrites(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 {
 	mpu_u8 *query = (mpu_u8 *)work->query;
 
-	if (work->release_known && work->release.acct_overwrites)
-		return 1;
 	mpu_rm_copy(query, params, layout->size);
 	mpu_rm_store32(query, layout->pid, caller);
 	return ops->control(ops->context, layout->cmd, query, layout->size) == MPU_NV_OK &&
 	       pid != caller && mpu_rm_load32(query, layout->pid) == pid;
-}
-
-static int may_overwrite(const struct mpu_rm_work *work)
-{
-	return !work->release_known || work->release.acct_overwrites;
 }
 
 /*
@@ -38,7 +99,7 @@ static int ended_meanwhile(const struct mpu_rm_ops *ops, struct mpu_rm_work *wor
 {
 	mpu_u8 *query = (mpu_u8 *)work->query;
 
-	if (!may_overwrite(work) || !mpu_rm_record_runs(params))
+	if (!mpu_rm_record_runs(params))
 		return 0;
 	mpu_rm_copy(query, params, layout->size);
 	return ops->control(ops->context, layout->cmd, query, layout->size) != MPU_NV_OK ||
@@ -80,8 +141,7 @@ enum mpu_rm_event mpu_rm_record(const struct mpu_rm_ops *ops, struct mpu_rm_work
 	if (*status == MPU_NV_OK) {
 		/* The PID that is there now can be the host's: of a process that has ended while a
 		 * client of its lives on. The caller's own is lost. */
-		if (may_overwrite(work))
-			mpu_rm_store32(params, layout->pid, 0);
+		mpu_rm_store32(params, layout->pid, 0);
 		mpu_rm_clear_record(layout, params);
 	}
 	*status = MPU_NV_ERR_OBJECT_NOT_FOUND;

@@ -5,18 +5,18 @@
  */
 #include "internal.h"
 
-/* In which space the driver gave the PIDs of an answer. */
+/* Finds the space of an answer's PIDs, of which work->pids holds count. */
 static int answer_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
-			const struct mpu_rm_layout *layout, enum mpu_rm_space *space)
+			const struct mpu_rm_layout *layout, const void *params, mpu_u32 count,
+			enum mpu_rm_space *space)
 {
 	if (layout->cmd == MPU_RM_GPU_GET_PIDS || layout->cmd == MPU_RM_DEVICE_GET_PIDS)
 		return mpu_rm_list_space(ops, work, layout, 0, space);
-	*space = MPU_RM_SPACE_HOST;
+	if (layout->cmd == MPU_RM_ACCT_GET_PIDS)
+		return mpu_rm_records_space(ops, work, params, count, space);
 	/* A layout with kernel pointers marks what is not visible and translates the rest (570 and
 	 * later). */
-	if (layout->kernel_pointer || (layout->cmd == MPU_RM_ACCT_GET_PIDS && work->release_known &&
-				       work->release.acct_list_caller))
-		*space = MPU_RM_SPACE_CALLER;
+	*space = layout->kernel_pointer ? MPU_RM_SPACE_CALLER : MPU_RM_SPACE_HOST;
 	return 1;
 }
 
@@ -31,11 +31,6 @@ static int resolve(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, enum 
 	if (space == MPU_RM_SPACE_HOST)
 		return mpu_rm_translate(ops, work, MPU_RM_TO_CALLER, count);
 
-	if (work->release_known && work->release.list_caller && !work->release.list_threads) {
-		for (i = 0; i < count; i++)
-			work->out[i] = work->pids[i];
-		return 1;
-	}
 	/* Up to 570.144 the driver names threads: there and back again gives the process. */
 	if (!mpu_rm_translate(ops, work, MPU_RM_TO_HOST, count))
 		return 0;
@@ -66,6 +61,7 @@ static enum mpu_rm_event rewrite(const struct mpu_rm_ops *ops, struct mpu_rm_wor
 {
 	enum mpu_rm_space space;
 	mpu_u32 elements = mpu_rm_elements(layout, params);
+	mpu_u32 count;
 	mpu_u8 *array;
 
 	/* nothing listed, or the caller asked for the count alone */
@@ -79,11 +75,12 @@ static enum mpu_rm_event rewrite(const struct mpu_rm_ops *ops, struct mpu_rm_wor
 		mpu_rm_hide_pointers(layout, array, elements);
 		return MPU_RM_EVENT_HOST_CALLER;
 	}
-	if (!answer_space(ops, work, layout, &space))
+	count = mpu_rm_gather(layout, array, elements, work->pids);
+	if (!answer_space(ops, work, layout, params, count, &space))
 		return MPU_RM_EVENT_NO_TRANSLATOR;
 	if (space == MPU_RM_SPACE_UNKNOWN)
 		return MPU_RM_EVENT_UNDECIDED;
-	if (!resolve(ops, work, space, mpu_rm_gather(layout, array, elements, work->pids)))
+	if (!resolve(ops, work, space, count))
 		return MPU_RM_EVENT_NO_TRANSLATOR;
 	mpu_rm_scatter(layout, params, array, elements, work->out);
 	return MPU_RM_EVENT_HANDLED;

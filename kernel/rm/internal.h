@@ -33,6 +33,13 @@ enum mpu_rm_event mpu_rm_info(const struct mpu_rm_ops *ops, struct mpu_rm_work *
 			      const struct mpu_rm_layout *layout, void *params);
 
 /*
+ * GET_ACCOUNTING_PIDS: finds the space of the count PIDs in work->pids, by the records that the
+ * driver has of them. Uses query. False when the translator failed. In accounting.c.
+ */
+int mpu_rm_records_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work, const void *params,
+			 mpu_u32 count, enum mpu_rm_space *space);
+
+/*
  * GET_PROC_ACCOUNTING_INFO: the record of one PID. Sets *status to the status that the caller sees.
  * In accounting.c.
  */

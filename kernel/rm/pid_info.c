@@ -191,8 +191,9 @@ static void count_votes(const struct mpu_rm_work *work, const struct mpu_rm_layo
 /*
  * Which side's answer holds: the one on which processes have memory. A listed process has some;
  * that the wrong side has some too happens, by a stranger with that number or by kernel-created
- * clients. A release table that the list has proved wrong counts for nothing. Without any sign the
- * host's side is taken: there the caller cannot be shown a stranger's.
+ * clients. Only where the signs contradict each other the release decides, unless the list has
+ * proved it wrong. Without any sign the host's side is taken: there the caller cannot be shown a
+ * stranger's.
  */
 static int info_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 		      const struct mpu_rm_layout *layout, const mpu_u8 *array, mpu_u32 elements,
@@ -207,8 +208,8 @@ static int info_space(const struct mpu_rm_ops *ops, struct mpu_rm_work *work,
 	if (!mpu_rm_translate(ops, work, MPU_RM_TO_HOST, elements))
 		return 0;
 	count_votes(work, layout, array, elements, hosts, &strong, &weak);
-	if (strong.caller != strong.host)
-		caller = strong.caller > strong.host;
+	if (!strong.caller != !strong.host)
+		caller = strong.caller > 0;
 	else if (work->release_known && work->release.list_caller)
 		caller = work->release.info_caller;
 	else
@@ -243,17 +244,6 @@ static void take_answer(const struct mpu_rm_work *work, const struct mpu_rm_layo
 	}
 }
 
-static int any_found(const struct mpu_rm_layout *layout, const mpu_u8 *array, mpu_u32 elements,
-		     const mpu_u32 *hosts)
-{
-	mpu_u32 i;
-
-	for (i = 0; i < elements; i++)
-		if (hosts[i] && mpu_rm_info_memory(layout, array, i))
-			return 1;
-	return 0;
-}
-
 /*
  * GET_PIDS speaks of the caller's PIDs, so PID_INFO may (565 and later) or may not (535.113 to 560)
  * listen to them. The application's own answer is in array.
@@ -265,7 +255,6 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 {
 	mpu_u32 used = layout->array + elements * layout->stride;
 	mpu_u8 *array = (mpu_u8 *)work->sums + layout->array;
-	int listens = work->release_known && work->release.info_caller;
 	enum mpu_rm_space space = MPU_RM_SPACE_CALLER;
 
 	/* aside, so that a driver or translator that fails on the way leaves no half of it behind
@@ -274,12 +263,10 @@ static enum mpu_rm_event info_for_caller(const struct mpu_rm_ops *ops, struct mp
 	drop_repeated(work);
 	if (!sum_threads(ops, work, layout, array, elements, asked, hosts))
 		return MPU_RM_EVENT_UNDECIDED;
-	if (!listens || !any_found(layout, array, elements, hosts)) {
-		if (!ask_by_host(ops, work, layout, params, elements, hosts))
-			return MPU_RM_EVENT_UNDECIDED;
-		if (!info_space(ops, work, layout, array, elements, hosts, &space))
-			return MPU_RM_EVENT_NO_TRANSLATOR;
-	}
+	if (!ask_by_host(ops, work, layout, params, elements, hosts))
+		return MPU_RM_EVENT_UNDECIDED;
+	if (!info_space(ops, work, layout, array, elements, hosts, &space))
+		return MPU_RM_EVENT_NO_TRANSLATOR;
 	if (space == MPU_RM_SPACE_HOST)
 		take_answer(work, layout, array, elements, asked);
 	else

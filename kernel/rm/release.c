@@ -84,10 +84,8 @@ int mpu_rm_release_lookup(const char *version, mpu_u32 length, struct mpu_rm_rel
 	int regime = lookup(version, length);
 
 	release->list_caller = regime >= R1;
-	release->list_threads = regime >= R1 && regime < R4;
 	release->info_caller = regime >= R2;
 	release->acct_list_caller = regime == R3A;
-	release->acct_overwrites = regime >= R3A;
 	return regime >= 0;
 }
 

@@ -207,13 +207,12 @@ void mpu_rm_copy(void *to, const void *from, mpu_u32 size);
 mpu_u32 mpu_rm_load32(const void *base, mpu_u32 offset);
 void mpu_rm_store32(void *base, mpu_u32 offset, mpu_u32 value);
 
-/* How a driver release speaks (true or false); design of the table: release.c. */
+/* How a driver release speaks (true or false), where asking the driver is not conclusive; design of
+ * the table: release.c. */
 struct mpu_rm_release {
 	mpu_u8 list_caller;	 /* GET_PIDS answers with the caller's PIDs */
-	mpu_u8 list_threads;	 /* and names threads, not processes */
 	mpu_u8 info_caller;	 /* GET_PID_INFO expects the caller's PIDs */
 	mpu_u8 acct_list_caller; /* GET_ACCOUNTING_PIDS answers with the caller's PIDs */
-	mpu_u8 acct_overwrites;	 /* GET_PROC_ACCOUNTING_INFO replaces the PID by the host PID */
 };
 
 /*

@@ -90,10 +90,8 @@ static int release(void *context, struct mpu_rm_release *answer)
 	mpu_u32 bits = take(input);
 
 	answer->list_caller = bits & 1;
-	answer->list_threads = bits >> 1 & 1;
 	answer->info_caller = bits >> 2 & 1;
 	answer->acct_list_caller = bits >> 3 & 1;
-	answer->acct_overwrites = bits >> 4 & 1;
 	return bits >> 5 & 1;
 }
 

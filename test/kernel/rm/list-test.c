@@ -12,16 +12,15 @@
  * The caller, a process with three clients, one whose client belongs to its second thread, and
  * outsiders, of which one has as its host PID what is somebody's PID here.
  */
-static void populate(struct world *world, int threads)
+static void populate(struct world *world)
 {
-	unsigned int several = world_process(world, 1041, 41, 10), thread;
+	unsigned int several = world_process(world, 1041, 41, 10);
 
 	world_client(world, several, 10);
 	world_client(world, several, 10);
 	world_process(world, 2000, 0, 99);
 	world_task(world, 1042, 1042, 42, 42);
-	thread = threads ? world_task(world, 1043, 1042, 43, 42) : world->task_count - 1;
-	world_client(world, thread, 20);
+	world_client(world, world_task(world, 1043, 1042, 43, 42), 20);
 	world_process(world, 41, 0, 99);
 }
 
@@ -37,12 +36,6 @@ static int lists(const void *params, const struct fact *fact, const mpu_u32 *wan
 	return 1;
 }
 
-/* A thread is told from its process unless the release table says that there are only processes. */
-static int threads_matter(enum regime regime, enum knowledge knowledge)
-{
-	return knowledge != RELEASE_TOO_NEW || regime == R0 || regime == R4;
-}
-
 static void get_pids(const struct fact *fact, enum regime regime, enum knowledge knowledge)
 {
 	static const mpu_u32 wanted[] = {40, 41, 42};
@@ -50,7 +43,7 @@ static void get_pids(const struct fact *fact, enum regime regime, enum knowledge
 	struct guard params = guard_new(3812), before = guard_new(3812);
 
 	world_init(&world, regime, knowledge);
-	populate(&world, threads_matter(regime, knowledge));
+	populate(&world);
 	memset(params.memory, 0x77, params.size);
 	memcpy(before.memory, params.memory, params.size);
 	model_control(&world, fact->cmd, before.memory, 3812);
@@ -133,20 +126,20 @@ static void both_numbers_listed(const struct fact *fact, enum regime regime,
 	   knowledge_names[knowledge]);
 }
 
-static void accounting_pids(const struct fact *fact, enum regime regime)
+static void accounting_pids(const struct fact *fact, enum regime regime, enum knowledge knowledge,
+			    const mpu_u32 *records)
 {
 	static const mpu_u32 wanted[] = {40, 41, 42};
-	static const mpu_u32 records[] = {1500, 1040, 1041, 2000, 1042, 41};
 	static struct world world;
 	struct guard params = guard_new(16012);
 
-	world_init(&world, regime, RELEASE_KNOWN);
-	populate(&world, 1);
-	memcpy(world.records, records, sizeof(records));
+	world_init(&world, regime, knowledge);
+	populate(&world);
+	memcpy(world.records, records, 6 * sizeof(*records));
 	world.record_count = 6;
 	memset(params.memory, 0x77, params.size);
-	is(world_call(&world, fact->cmd, params.memory, 16012), 0, "accounting PIDs, %s: answered",
-	   regime_names[regime]);
+	is(world_call(&world, fact->cmd, params.memory, 16012), 0,
+	   "accounting PIDs, %s, %s: answered", regime_names[regime], knowledge_names[knowledge]);
 	ok(lists(params.memory, fact, wanted, 3), "... with the processes inside alone");
 	is(fact_load(params.memory, 0), 0x77777777u, "... and gpuId as it was");
 	is(fact_load(params.memory, 4), 0x77777777u, "... and the vGPU plugin's PID as it was");
@@ -166,7 +159,7 @@ static void sessions(const struct fact *fact, enum regime regime)
 	mpu_u32 i;
 
 	world_init(&world, regime, RELEASE_UNKNOWN);
-	populate(&world, 1);
+	populate(&world);
 	memset(params.memory, 0x77, params.size);
 	memset(behind.memory, 0x66, behind.size);
 	for (i = 0; i < 6; i++) {
@@ -211,7 +204,7 @@ static void scalar(const struct fact *fact, mpu_u32 host, mpu_u32 wanted, const 
 	int others = 1;
 
 	world_init(&world, R4, RELEASE_UNKNOWN);
-	populate(&world, 1);
+	populate(&world);
 	memset(params.memory, 0x77, params.size);
 	fact_store(params.memory, fact->pid[0], host);
 	world_call(&world, fact->cmd, params.memory, fact->size);
@@ -225,9 +218,13 @@ static void scalar(const struct fact *fact, mpu_u32 host, mpu_u32 wanted, const 
 
 void list_suite(void)
 {
+	/* by host PID; 41 is a stranger's, and a PID here */
+	static const mpu_u32 records[][6] = {{1500, 1040, 1041, 2000, 1042, 41},
+					     {41, 1500, 1040, 1041, 2000, 1042}};
 	struct fact facts[FACTS_MAX];
 	unsigned int rows = facts_load(facts);
 	const struct fact *pids = facts_find(facts, rows, MPU_RM_GPU_GET_PIDS, 3812, 0);
+	const struct fact *recorded = facts_find(facts, rows, MPU_RM_ACCT_GET_PIDS, 16012, 0);
 	enum regime regime;
 	enum knowledge knowledge;
 
@@ -236,14 +233,15 @@ void list_suite(void)
 			get_pids(pids, regime, knowledge);
 			get_pids(facts_find(facts, rows, MPU_RM_DEVICE_GET_PIDS, 3812, 0), regime,
 				 knowledge);
-			if (regime != R0 && knowledge <= RELEASE_UNKNOWN)
+			accounting_pids(recorded, regime, knowledge, records[0]);
+			accounting_pids(recorded, regime, knowledge, records[1]);
+			if (regime != R0)
 				both_numbers_listed(pids, regime, knowledge);
 		}
 		if (regime != R0)
 			caller_left_out(pids, regime);
 		if (regime != R0 && regime != R4)
 			ended_thread(pids, regime);
-		accounting_pids(facts_find(facts, rows, MPU_RM_ACCT_GET_PIDS, 16012, 0), regime);
 		sessions(facts_find(facts, rows, MPU_RM_NVENC_SESSIONS, 16, 0), regime);
 		sessions(facts_find(facts, rows, MPU_RM_NVENC_SESSIONS_V2, 16388, 0), regime);
 		sessions(facts_find(facts, rows, MPU_RM_NVENC_SESSIONS_V2_525, 16388, 0), regime);

@@ -59,8 +59,6 @@ static void refused(mpu_u32 pid, const char *what)
 	struct guard params = guard_new(record_size);
 	mpu_u32 i;
 	int empty = 1, untouched = 1;
-	int may_overwrite = world.knowledge == RELEASE_KNOWN ? world.regime >= R3A
-							     : world.knowledge != RELEASE_TOO_OLD;
 
 	is(ask(pid, params.memory), MPU_NV_ERR_OBJECT_NOT_FOUND,
 	   "record of %u bytes, %s, %s: of %s", record_size, regime_names[world.regime],
@@ -70,7 +68,7 @@ static void refused(mpu_u32 pid, const char *what)
 		untouched &= params.memory[i] == 0x77;
 	}
 	ok(empty || untouched, "... holds nothing");
-	if (may_overwrite && !untouched)
+	if (!untouched)
 		is(fact_load(params.memory, 4), 0, "... and no PID that could be the host's");
 	else
 		is(fact_load(params.memory, 4), pid, "... and the PID that was asked for");

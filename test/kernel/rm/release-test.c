@@ -9,10 +9,10 @@
 #include "tap.h"
 #include "world.h"
 
-/* list_caller, list_threads, info_caller, acct_list_caller, acct_overwrites */
+/* list_caller, info_caller, acct_list_caller */
 static const struct mpu_rm_release behaviour[REGIMES] = {
-	[R0] = {0, 0, 0, 0, 0},	 [R1] = {1, 1, 0, 0, 0},  [R2] = {1, 1, 1, 0, 0},
-	[R3A] = {1, 1, 1, 1, 1}, [R3B] = {1, 1, 1, 0, 1}, [R4] = {1, 0, 1, 0, 1},
+	[R0] = {0, 0, 0},  [R1] = {1, 0, 0},  [R2] = {1, 1, 0},
+	[R3A] = {1, 1, 1}, [R3B] = {1, 1, 0}, [R4] = {1, 1, 0},
 };
 
 /* Looks a version up in memory that ends with it: nothing may be read behind. */

@@ -149,10 +149,8 @@ static int release(void *context, struct mpu_rm_release *release)
 	if (world->knowledge == RELEASE_TOO_NEW)
 		said = R4;
 	release->list_caller = said >= R1;
-	release->list_threads = said >= R1 && said < R4;
 	release->info_caller = said >= R2;
 	release->acct_list_caller = said == R3A;
-	release->acct_overwrites = said >= R3A;
 	return 1;
 }
 
