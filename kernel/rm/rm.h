@@ -9,7 +9,7 @@
  * caller's PID (N), as seen from the namespace of the task that issues the ioctl.
  *
  * Source of every layout and behaviour: NVIDIA's open GPU kernel modules, releases 515.43.04 to
- * 595.45.04 (ctrl2080gpu.h, ctrl2080perf.h, ctrl0000gpuacct.h, gpu_rmapi.c,
+ * 595.45.04 and 610.57.04 (ctrl2080gpu.h, ctrl2080perf.h, ctrl0000gpuacct.h, gpu_rmapi.c,
  * subdevice_ctrl_gpu_kernel.c, kern_perf_ctrl.c, gpu_acct.c); for older releases the requests that
  * NVML 418.226 to 470.256 issue.
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Checks of what host and containers have in common: this package and the driver. */
 import { FLAVOURS, type Driver } from '../driver/driver.js';
+import { isNewer, NEWEST_RELEASE } from '../driver/regimes.js';
 import type { MpuError } from '../errors.js';
 import { addonBuildCommand } from '../native-addon.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
@@ -18,6 +19,15 @@ export const needsNoMpu = ({ driver }: DriverContext): boolean => driver?.regime
 /** A part of mpu is not there, or not in order: that fails, unless the driver shows the right table without. */
 export const lacks = (context: DriverContext, why: string, next: string): Finding =>
   (needsNoMpu(context) ? warn : fail)(why, next);
+
+/** Returns the finding for the release of the loaded driver. */
+export function judgeRelease(release: string): Finding {
+  if (!isNewer(release, NEWEST_RELEASE)) return ok(`the newest release known to this mpu is ${NEWEST_RELEASE}`);
+  return info(
+    `${release} is newer than ${NEWEST_RELEASE}, the newest release known to this mpu: requests that have changed since are left alone, and counted`,
+    'update mpu, or add the release: docs/release.md',
+  );
+}
 
 /** The checks, for any place. */
 export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
@@ -38,6 +48,12 @@ export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
             "install NVIDIA's driver on the host, then: sudo modprobe nvidia",
           )
         : ok(`${driver.release}, ${FLAVOURS[driver.flavour]}`),
+  },
+  {
+    id: 'release',
+    title: 'known drivers',
+    applies: ({ driver }) => driver !== undefined,
+    run: ({ driver }) => judgeRelease(driver?.release ?? ''),
   },
   {
     id: 'regime',

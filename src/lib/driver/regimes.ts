@@ -12,6 +12,13 @@ export interface Regime {
   tableRight?: true;
 }
 
+/** The newest release that the table of releases has, test/kernel/rm/releases.tsv. */
+export const NEWEST_RELEASE = '620.70.06';
+
+/** Returns true if a release comes after another, by their numbers. */
+export const isNewer = (release: string, other: string): boolean =>
+  release.localeCompare(other, 'en', { numeric: true }) > 0;
+
 /** The regimes in the order in which they came; sources as in kernel/rm/release.c. */
 export const REGIMES: readonly Regime[] = [
   {

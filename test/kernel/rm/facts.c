@@ -136,7 +136,7 @@ unsigned int facts_each_release(const char *file,
 		version = strsep(&rest, "\t");
 		if (!rest)
 			bad(file, "a row without a regime");
-		row(version, rest);
+		row(version, strsep(&rest, "\t"));
 		rows++;
 	}
 	fclose(table);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { parseDriverVersion } from '#mpu/lib/driver/driver.js';
-import { regimeById, REGIMES } from '#mpu/lib/driver/regimes.js';
+import { isNewer, NEWEST_RELEASE, regimeById, REGIMES } from '#mpu/lib/driver/regimes.js';
 import { nativeAddon } from '#mpu/lib/native-addon.js';
 import { checkout } from '../../support/mpu.js';
 
@@ -31,6 +31,27 @@ await t.test('the regime of every release that is known', async (t) => {
     REGIMES.filter(({ tableRight }) => tableRight).map(({ id }) => id),
     ['R4'],
   );
+});
+
+await t.test('the newest release that is known', async (t) => {
+  const text = await readFile(join(checkout, 'test/kernel/rm/releases.tsv'), 'utf8');
+  const releases = text.split('\n').flatMap((line) => /^\d[\d.]*/.exec(line)?.[0] ?? []);
+  t.ok(releases.includes(NEWEST_RELEASE));
+  t.same(
+    releases.filter((release) => isNewer(release, NEWEST_RELEASE)),
+    [],
+    'no release of the table is newer',
+  );
+  for (const [release, newer] of [
+    ['620.70.07', true],
+    ['620.100.01', true],
+    ['1000.1', true],
+    ['620.70.06', false],
+    ['620.9.09', false],
+    ['535.309.01', false],
+  ] as const) {
+    t.equal(isNewer(release, NEWEST_RELEASE), newer, release);
+  }
 });
 
 await t.test('the version file', (t) => {
