@@ -71,7 +71,7 @@ async function buildOlder(root: string, directory: string, env: NodeJS.ProcessEn
 
 /**
  * Headers, a compiler and a make that stand in for a real build, which takes minutes in emulation: what they "build" is
- * /built.ko. test/commands/module/cli.test.ts builds for real.
+ * /built.ko. test/commands/module.test.ts builds for real.
  */
 async function addStandIns({ tree }: Userland, release: string): Promise<void> {
   const headers = join(tree, 'lib/modules', release, 'build');

@@ -3,9 +3,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { lacking } from '../../support/engines.js';
-import { check, mpu } from '../../support/mpu.js';
-import { addHeaders, headersRelease, json, makeFixture, makeKey, verb } from '../../support/module-fixture.js';
+import { lacking } from '../support/engines.js';
+import { check, mpu } from '../support/mpu.js';
+import { addHeaders, headersRelease, json, makeFixture, makeKey, verb } from '../support/module-fixture.js';
 
 const release = await headersRelease();
 const updated = release.replace(/-(\d+)-/, '-999-');

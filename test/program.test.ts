@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { allCommands } from '#mpu/lib/command-line/tree.js';
-import { mpu } from '../../support/mpu.js';
-import { flagAfter, ownCommandLine } from './program.js';
+import { mpu } from './support/mpu.js';
+import { flagAfter, ownCommandLine } from './lib/command-line/program.js';
 
 /** Flags that answer by themselves and so need no variable. */
 const SELF_CONTAINED = ['--help', '--version'];

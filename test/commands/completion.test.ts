@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import t from 'tap';
-import { lacking } from '../../support/engines.js';
-import { check, checkout, mpu } from '../../support/mpu.js';
+import { lacking } from '../support/engines.js';
+import { check, checkout, mpu } from '../support/mpu.js';
 
 const directory = await mkdtemp(join(tmpdir(), 'mpu-completion-'));
 t.teardown(() => rm(directory, { recursive: true }));
