@@ -24,5 +24,6 @@ export function sha256(data: Buffer): string {
 /** Whether bytes are what a digest says. */
 export function matchesDigest(data: Buffer, digest: string): boolean {
   const parsed = parseDigest(digest);
-  return parsed !== undefined && createHash(parsed.algorithm).update(data).digest('hex') === parsed.expected;
+  if (parsed === undefined) return false;
+  return createHash(parsed.algorithm).update(data).digest('hex') === parsed.expected;
 }
