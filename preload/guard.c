@@ -36,7 +36,7 @@ static int swap_process(struct mpu_guard_record *record, mpu_u32 from, mpu_u32 t
 
 static void restore(const struct mpu_guard *guard)
 {
-	mpu_sys_set_signals(&guard->callers_signals, 0);
+	mpu_sys_restore_signals(&guard->callers_signals);
 }
 
 /* Two objects that are both in use do not overlap, whatever stacks there are. */
@@ -45,7 +45,8 @@ static int overlap(const struct mpu_guard *a, const struct mpu_guard *b)
 	return (unsigned long)a - (unsigned long)b + sizeof(*a) - 1 < 2 * sizeof(*a) - 1;
 }
 
-/* After a fork the record's memory is absent, or something else has its place. */
+/* A child with the same PID, in a PID namespace of its own, has the record. The memory is absent
+ * there, or something else has its place. */
 static int is_left_behind(const struct mpu_scratch *scratch, const struct mpu_guard *guard)
 {
 	return mpu_sys_is_readable(scratch) && scratch->self == scratch && scratch->guard == guard;
@@ -67,7 +68,8 @@ static void go_through_records(struct mpu_guard *guard)
 		const struct mpu_guard *earlier = __atomic_load_n(&record->guard, __ATOMIC_ACQUIRE);
 		struct mpu_scratch *scratch = __atomic_load_n(&record->scratch, __ATOMIC_RELAXED);
 
-		if (process && overlap(earlier, guard) && is_left_behind(scratch, earlier)) {
+		if (process == guard->process && overlap(earlier, guard) &&
+		    is_left_behind(scratch, earlier)) {
 			mpu_sys_unmap(scratch, sizeof(*scratch));
 			release_record(record, process);
 			process = 0;
@@ -90,7 +92,7 @@ static void fill(struct mpu_guard *guard)
 
 int mpu_guard_begin(struct mpu_guard *guard)
 {
-	guard->is_blocked = mpu_sys_set_signals(&blocked, &guard->callers_signals) == 0;
+	guard->is_blocked = mpu_sys_block_signals(&blocked, &guard->callers_signals) == 0;
 	guard->process = mpu_sys_getpid();
 	guard->record = 0;
 	guard->scratch = mpu_sys_map(0, sizeof(*guard->scratch));
@@ -120,10 +122,10 @@ int mpu_guard_resume(struct mpu_guard *guard)
 	if (!guard->record)
 		return 1;
 	/* The kernel reads the set from the memory, so this also tests that it is there. */
-	result = mpu_sys_set_signals(&guard->scratch->signals, &guard->callers_signals);
+	result = mpu_sys_block_signals(&guard->scratch->signals, &guard->callers_signals);
 	if (result != -MPU_EFAULT && guard->scratch->self == guard->scratch)
 		return 1;
-	mpu_sys_set_signals(&blocked, result == 0 ? (void *)0 : &guard->callers_signals);
+	mpu_sys_block_signals(&blocked, result == 0 ? (void *)0 : &guard->callers_signals);
 	/* The caller uses this address and cannot go back. */
 	if (mpu_sys_map(guard->scratch, sizeof(*guard->scratch)) != guard->scratch)
 		__builtin_trap();

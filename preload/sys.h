@@ -28,6 +28,7 @@
 #define MPU_MAP_PRIVATE_ANONYMOUS 0x22
 #define MPU_MAP_FIXED_NOREPLACE	  0x100000
 #define MPU_MADV_DONTFORK	  10
+#define MPU_SIG_BLOCK		  0
 #define MPU_SIG_SETMASK		  2
 #define MPU_SIGSET_SIZE		  8
 
@@ -256,11 +257,17 @@ static inline void mpu_sys_do_not_fork(void *address, unsigned long size)
 	mpu_syscall3(MPU_NR_madvise, (long)address, (long)size, MPU_MADV_DONTFORK);
 }
 
-/* Replaces the signal mask of this thread; earlier can be NULL. */
-static inline long mpu_sys_set_signals(const mpu_u64 *signals, mpu_u64 *earlier)
+/* Blocks more signals in this thread, and returns its mask from before in earlier, unless that is
+ * NULL. */
+static inline long mpu_sys_block_signals(const mpu_u64 *signals, mpu_u64 *earlier)
 {
-	return mpu_syscall4(MPU_NR_rt_sigprocmask, MPU_SIG_SETMASK, (long)signals, (long)earlier,
+	return mpu_syscall4(MPU_NR_rt_sigprocmask, MPU_SIG_BLOCK, (long)signals, (long)earlier,
 			    MPU_SIGSET_SIZE);
+}
+
+static inline void mpu_sys_restore_signals(const mpu_u64 *signals)
+{
+	mpu_syscall4(MPU_NR_rt_sigprocmask, MPU_SIG_SETMASK, (long)signals, 0, MPU_SIGSET_SIZE);
 }
 
 /*

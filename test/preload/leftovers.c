@@ -8,6 +8,7 @@
  *   leftovers cancels ROUNDS         asynchronous cancellation of threads
  *   leftovers forks ROUNDS           fork() while another thread lists
  *   leftovers handlers ROUNDS        handlers that list themselves, and that fork
+ *   leftovers pending                signals that the caller has blocked, faults among them
  *   leftovers ends                   a signal without a handler, while the library queries the
  * driver
  */
@@ -313,6 +314,25 @@ static void handlers(int rounds)
 	       is_same(&mask, &mask_after));
 }
 
+/* A thread may have blocked every signal, for another one to wait for them. */
+static void pending(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGTERM};
+	const int count = sizeof(faults) / sizeof(faults[0]);
+	sigset_t all, found;
+	int i, waiting = 0;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (i = 0; i < count; i++)
+		kill(getpid(), faults[i]);
+	list();
+	sigpending(&found);
+	for (i = 0; i < count; i++)
+		waiting += sigismember(&found, faults[i]);
+	printf("{\"sent\":%d,\"waiting\":%d}\n", count, waiting);
+}
+
 /* The timer's signal comes in the second half of a list, which is the library's own query. */
 static void ends(void)
 {
@@ -368,6 +388,8 @@ int main(int argc, char **argv)
 		forks(rounds);
 	else if (!strcmp(what, "handlers"))
 		handlers(rounds);
+	else if (!strcmp(what, "pending"))
+		pending();
 	else if (!strcmp(what, "ends"))
 		ends();
 	else

@@ -67,6 +67,10 @@ for (const { name, program, architecture, rounds, forks } of flavours) {
       t.ok(memory <= MEMORY, `${memory} KB are left, at most one rewrite's memory`);
     });
 
+    await t.test('signals that the caller has blocked', async (t) => {
+      t.same(await count('pending'), { sent: 7, waiting: 7 }, 'stay blocked, those of faults too');
+    });
+
     await t.test('forks while another thread lists', async (t) => {
       const {
         children,

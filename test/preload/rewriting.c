@@ -3,7 +3,7 @@
  * Lists GPU processes in adverse circumstances. Every line on stdout is a JSON document; a list is
  * {"status":N,"self":PID,"pids":[...]}.
  *
- *   rewriting list|wrapped|leaks|descriptors|memory|pointers|storm
+ *   rewriting list|wrapped|leaks|descriptors|memory|pointers|stack|storm
  *   rewriting refuse SYSTEM-CALL-NUMBER
  *   rewriting record|record-v2 PID
  */
@@ -196,6 +196,29 @@ static void pointers(void)
 	ask("hidden record", client.root, RECORD, pages, 48);
 }
 
+static uint32_t from_small[GET_PIDS_SIZE / 4], status_of_small;
+
+static void *list_in_thread(void *unused)
+{
+	(void)unused;
+	status_of_small = get_pids(from_small);
+	return NULL;
+}
+
+/* A thread with the smallest stack that libc permits. */
+static void small_stack(void)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	if (pthread_attr_setstacksize(&attributes, 16384) ||
+	    pthread_create(&thread, &attributes, list_in_thread, NULL))
+		exit(1);
+	pthread_join(thread, NULL);
+	print(status_of_small, from_small);
+}
+
 static uint32_t wanted[GET_PIDS_SIZE / 4];
 static volatile int stop;
 
@@ -278,6 +301,8 @@ int main(int argc, char **argv)
 		exhausted(RLIMIT_AS, (rlim_t)(pages_mapped() * sysconf(_SC_PAGESIZE)));
 	else if (!strcmp(what, "pointers"))
 		pointers();
+	else if (!strcmp(what, "stack"))
+		small_stack();
 	else if (!strcmp(what, "storm"))
 		storm();
 	else if (!strcmp(what, "refuse") && argc == 3)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** libmpu.so at work under the simulated driver: nothing is left behind, and whatever it lacks, the answer passes through. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { cannotUnshare } from '../rm-sim/session.js';
-import { Container, type List } from './container.js';
+import { Container, type List, PIDNS } from './container.js';
 import { built, library } from './library.js';
 
 const isList = (document: unknown): document is List =>
@@ -43,6 +43,7 @@ void t.test('under the simulated driver', { skip: cannotUnshare }, async (t) => 
       );
     }
     isRight(t, (await lists('wrapped'))[0], 'a control inside the XFER escape');
+    isRight(t, (await lists('stack'))[0], 'in a thread with a stack of 16 KB');
     const { documents: wrapped } = await container.run(`${built('rewriting')} wrapped`);
     isUntouched(t, wrapped.find(isList), 'which, without, says the same as the bare one');
     const { rest } = await container.rewriting('list', { MPU_DEBUG: '1' });
@@ -161,6 +162,25 @@ exec strace -qq -o /dev/null -P ${state} -e trace=read -e inject=read:poke_exit=
       const { documents } = await overwriting.rewriting(asked);
       t.same(documents, [{ status: 0x57, pid: 0 }], 'which is nobody to the container otherwise');
     }
+  });
+
+  await t.test('system calls of a list', async (t) => {
+    const trace = join(container.session.directory, 'trace');
+    const { documents } = await container.run(`strace -qq -o ${trace} ${built('rewriting')} list`, {
+      LD_PRELOAD: library('x86_64'),
+      MPU_PIDNS: PIDNS,
+    });
+    isRight(t, documents.find(isList), 'the list');
+    const lines = readFileSync(trace, 'utf8').split('\n');
+    const calls = lines.slice(lines.findIndex((line) => line.startsWith('rt_sigprocmask')));
+    const counted = (pattern: RegExp): number => calls.filter((line) => pattern.test(line)).length;
+    // docs/internals.md has these numbers. A list needs one query of the driver.
+    t.equal(counted(/^rt_sigprocmask/), 4, 'the signal mask is set twice for the rewrite and twice for the query');
+    t.equal(counted(/^madvise/), 1, 'the memory is kept out of children');
+    t.equal(counted(/^openat.*\/fd\/7/), 2, 'the file is opened before the query and after it');
+    const query = calls.findIndex((line) => /^ioctl\(.*0x46, 0x2a/.test(line));
+    t.match(calls[query - 1], /^rt_sigprocmask\(SIG_SETMASK, \[\]/, "the caller's mask is back for the query");
+    t.match(calls[query - 2], /^close/, 'after the last descriptor was closed');
   });
 
   await t.test('params that cannot be touched', async (t) => {
