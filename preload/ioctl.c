@@ -16,48 +16,9 @@ extern int *__errno_location(void) __attribute__((weak));
 #define TAIL_CALL
 #endif
 
-#define CONTROL MPU_RM_ESCAPE(MPU_RM_IOCTL_CONTROL)
-#define XFER	MPU_RM_ESCAPE(MPU_RM_IOCTL_XFER)
-
 /* Two bit tests tell nearly all other requests apart in fewer instructions than two comparisons. */
-#define IN_NEITHER (MPU_RM_ESCAPE(~0u) & ~(CONTROL | XFER))
-#define IN_ONE	   ((CONTROL ^ XFER) & 0x3fff0000u)
-
-/* The control inside the wrapper, or NULL when it wraps something else. */
-static struct mpu_rm_nvos54 *unwrap(const struct mpu_rm_xfer *xfer)
-{
-	if (xfer->cmd != MPU_RM_ESC_CONTROL || xfer->size != sizeof(struct mpu_rm_nvos54))
-		return 0;
-	return mpu_as_pointer(xfer->ptr);
-}
-
-/*
- * Rewrites the answer to a request that has succeeded, if it is NV_ESC_RM_CONTROL or its wrapper.
- * Another device can have a request of that number and size and give the argument another meaning,
- * so the argument is read only when the descriptor is known to be nvidiactl. The driver has then
- * read it too. This function and the next return the result of ioctl(), which calls them last and
- * so needs no stack.
- */
-static __attribute__((noinline)) int look_after(int fd, unsigned long request, void *argument)
-{
-	mpu_u32 escape = MPU_RM_ESCAPE(request);
-	struct mpu_rm_nvos54 *control = argument;
-	void *params;
-
-	if ((escape != CONTROL && escape != XFER) ||
-	    !mpu_sys_is_device(fd, MPU_RM_DEV_MAJOR, MPU_RM_DEV_MINOR))
-		return 0;
-	if (escape == XFER)
-		control = unwrap(argument);
-	if (!control || !mpu_rm_is_known(control->cmd) ||
-	    (control->flags & MPU_RM_FLAG_SERIALIZED) ||
-	    !mpu_rm_status_matters(control->cmd, control->status))
-		return 0;
-	params = mpu_as_pointer(control->params);
-	if (params)
-		mpu_rewrite_answer(fd, control, params);
-	return 0;
-}
+#define IN_NEITHER (MPU_RM_ESCAPE(~0u) & ~MPU_RM_ESCAPE(MPU_RM_IOCTL_CONTROL | MPU_RM_IOCTL_XFER))
+#define IN_ONE	   ((MPU_RM_IOCTL_CONTROL ^ MPU_RM_IOCTL_XFER) & 0x3fff0000u)
 
 /* Has the parameters of ioctl(), of which the first is an errno here. */
 static __attribute__((noinline)) int fail(int error, unsigned long request, void *argument)
@@ -87,6 +48,6 @@ __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, 
 		TAIL_CALL return fail((int)-result, request, argument);
 	if (__builtin_expect(!((mpu_u32)request & IN_NEITHER) && ((mpu_u32)request & IN_ONE), 0) &&
 	    result == 0)
-		TAIL_CALL return look_after(fd, request, argument);
+		TAIL_CALL return mpu_look_after(fd, request, argument);
 	return (int)result;
 }

@@ -197,9 +197,7 @@ static void rewrite_unless_disabled(struct context *context, void *params)
 		rewrite_unless_intercepted(context, layout, params);
 }
 
-/* Not inlined: that would make the library larger. */
-__attribute__((noinline)) void mpu_rewrite_answer(int fd, struct mpu_rm_nvos54 *control,
-						  void *params)
+static void rewrite_answer(int fd, struct mpu_rm_nvos54 *control, void *params)
 {
 	mpu_u32 cmd = control->cmd, size = control->params_size;
 	struct context context;
@@ -219,4 +217,36 @@ __attribute__((noinline)) void mpu_rewrite_answer(int fd, struct mpu_rm_nvos54 *
 	/* Standard error may be a pipe that is full. */
 	if (debug && context.event != NO_EVENT)
 		mpu_debug(cmd, size, context.event);
+}
+
+#define CONTROL MPU_RM_ESCAPE(MPU_RM_IOCTL_CONTROL)
+#define XFER	MPU_RM_ESCAPE(MPU_RM_IOCTL_XFER)
+
+/* The control inside the wrapper, or NULL when it wraps something else. */
+static struct mpu_rm_nvos54 *unwrap(const struct mpu_rm_xfer *xfer)
+{
+	if (xfer->cmd != MPU_RM_ESC_CONTROL || xfer->size != sizeof(struct mpu_rm_nvos54))
+		return 0;
+	return mpu_as_pointer(xfer->ptr);
+}
+
+__attribute__((noinline)) int mpu_look_after(int fd, unsigned long request, void *argument)
+{
+	mpu_u32 escape = MPU_RM_ESCAPE(request);
+	struct mpu_rm_nvos54 *control = argument;
+	void *params;
+
+	if ((escape != CONTROL && escape != XFER) ||
+	    !mpu_sys_is_device(fd, MPU_RM_DEV_MAJOR, MPU_RM_DEV_MINOR))
+		return 0;
+	if (escape == XFER)
+		control = unwrap(argument);
+	if (!control || !mpu_rm_is_known(control->cmd) ||
+	    (control->flags & MPU_RM_FLAG_SERIALIZED) ||
+	    !mpu_rm_status_matters(control->cmd, control->status))
+		return 0;
+	params = mpu_as_pointer(control->params);
+	if (params)
+		rewrite_answer(fd, control, params);
+	return 0;
 }
