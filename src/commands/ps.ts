@@ -87,6 +87,15 @@ function describe({ processes }: GpuProcesses): string {
   return formatTable(COLUMNS, processes.map(row), process.stdout.isTTY ? process.stdout.columns : Infinity).join('\n');
 }
 
+/** Returns a sentence for each thing that makes the list less than the whole. */
+function remarks({ unnamedProcesses, warnings }: GpuProcesses): string[] {
+  const unnamed =
+    unnamedProcesses === 0
+      ? []
+      : [`${unnamedProcesses} more: nvidia-smi has no permission to name them; run mpu ps as root on the host`];
+  return [...unnamed, ...warnings.map((warning) => `nvidia-smi: ${warning}`)];
+}
+
 function intervalOf(watch: string | true): number {
   const seconds = watch === true ? DEFAULT_INTERVAL : Number(watch);
   if (Number.isFinite(seconds) && seconds > 0) return seconds;
@@ -106,7 +115,7 @@ async function watch(seconds: number, container: string | undefined, { output, s
     });
     if (found === undefined || signal.aborted) return;
     const clear = process.stdout.isTTY && !output.json ? CLEAR_SCREEN : '';
-    output.result(`${clear}${describe(found)}\n`, found);
+    output.result(`${clear}${[describe(found), ...remarks(found)].join('\n')}\n`, found);
     await sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -132,5 +141,6 @@ export const registerPs: RegisterCommand = (program, run) => {
       }
       const found = await findGpuProcesses({ selector: flags.container, signal: run.signal });
       run.output.result(describe(found), found);
+      if (!run.output.json) for (const remark of remarks(found)) run.output.note(remark);
     });
 };

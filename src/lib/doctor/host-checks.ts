@@ -3,7 +3,7 @@
 import { access } from 'node:fs/promises';
 import { findDriver } from '../driver/driver.js';
 import { ExitCode, MpuError } from '../errors.js';
-import { findNvidiaSmi, queryGpus } from '../gpu/nvidia-smi.js';
+import { findNvidiaSmi, queryGpus, type Remarks } from '../gpu/nvidia-smi.js';
 import { Host } from '../system/host.js';
 import { checkLoadable, chooseCompiler, kernelBuild } from '../module/kernel-build.js';
 import { loadedModule } from '../module/loaded-module.js';
@@ -205,14 +205,19 @@ function checkPidnsBoot(context: HostContext): Finding {
 
 async function checkGpu({ signal }: HostContext): Promise<Finding> {
   try {
-    const gpus = await queryGpus(await findNvidiaSmi({ signal }));
+    const remarks: Remarks = { warnings: new Set(), unnamed: 0 };
+    const gpus = await queryGpus({ ...(await findNvidiaSmi({ signal })), remarks });
     if (gpus.length === 0)
       return fail(
         'nvidia-smi finds none',
         'lspci -d 10de: shows whether there is one; sudo dmesg | grep NVRM says what the driver thinks',
       );
     const names = new Set(gpus.map(({ name }) => name));
-    return ok(`${gpus.length}: ${[...names].join(', ')}`);
+    const found = `${gpus.length}: ${[...names].join(', ')}`;
+    const [warning] = remarks.warnings;
+    if (warning !== undefined)
+      return warn(`${found}; nvidia-smi warns: ${warning}`, 'nvidia-smi -q shows more about that GPU');
+    return ok(found);
   } catch (error) {
     if (!(error instanceof MpuError) || error.exitCode !== ExitCode.hostUnsupported) throw error;
     if (error.code === 'no-nvidia-smi')

@@ -41,6 +41,14 @@ export interface GpuUse {
   utilization: Utilization;
 }
 
+/** What nvidia-smi said besides rows. */
+export interface Remarks {
+  /** Its own warnings, such as the one about a corrupted infoROM, with which it exits with another status than 0. */
+  warnings: Set<string>;
+  /** Number of processes that it lists without a PID. */
+  unnamed: number;
+}
+
 /** How to run nvidia-smi. */
 export interface NvidiaSmi {
   command: readonly string[];
@@ -49,6 +57,8 @@ export interface NvidiaSmi {
   signal?: AbortSignal | undefined;
   /** How long it may take to answer; default: {@link ANSWER_MS}. */
   limit?: number;
+  /** Gets the remarks of every question. */
+  remarks?: Remarks;
 }
 
 /** Without persistence mode it has to wake every GPU first, which takes a second or two for each. */
@@ -123,7 +133,17 @@ async function start(
   return result;
 }
 
-async function ask(smi: NvidiaSmi, args: readonly string[]): Promise<string> {
+/** Said where there is nothing to list. */
+const NOTHING = /^No (devices were found|running \S+ processes? found)/;
+
+/**
+ * Returns the rows of a query with `--format=csv,noheader,nounits`, those whose first cell is like `first`. What else is printed is
+ * a remark: nvidia-smi warns on the same stream, and exits with 14 and other numbers although it has listed all it knows. Throws
+ * an MpuError (nvidia-smi-failed) when it failed and printed no row.
+ *
+ * @param columns - number of columns; the last may have commas in it
+ */
+async function ask(smi: NvidiaSmi, args: readonly string[], columns: number, first: RegExp): Promise<string[][]> {
   const failed = (why: string, cause?: unknown): MpuError =>
     new MpuError({
       code: 'nvidia-smi-failed',
@@ -133,40 +153,36 @@ async function ask(smi: NvidiaSmi, args: readonly string[]): Promise<string> {
       exitCode: ExitCode.hostUnsupported,
       cause,
     });
-  const result = await start(smi, args).catch((error: unknown) => {
+  const result = await start(smi, [...args, '--format=csv,noheader,nounits']).catch((error: unknown) => {
     throw error instanceof MpuError ? error : failed(messageOf(error), error);
   });
-  if (result.status !== 0) throw failed(lastLines(result));
-  return result.stdout.toString();
+  const rows: string[][] = [];
+  const others: string[] = [];
+  for (const line of result.stdout.toString().split('\n')) {
+    const cells = line.split(',').map((cell) => cell.trim());
+    if (cells.length >= columns && first.test(cells[0] ?? '')) {
+      rows.push([...cells.slice(0, columns - 1), cells.slice(columns - 1).join(', ')]);
+    } else if (line.trim() !== '' && !NOTHING.test(line.trim())) others.push(line.trim());
+  }
+  if (result.status !== 0 && rows.length === 0) throw failed(lastLines(result));
+  if (result.status !== 0 && others.length === 0) others.push(lastLines(result));
+  for (const line of others) smi.remarks?.warnings.add(line);
+  return rows;
 }
 
 /** A number, or null for `-`, `N/A`, `[Not Found]` and whatever else is said instead of one. */
 const numberOrNull = (text: string | undefined): number | null => (/^\d+$/.test(text ?? '') ? Number(text) : null);
 
-/** The rows of `--format=csv,noheader,nounits`; the last of `columns` columns may have commas in it. */
-function csvRows(text: string, columns: number): string[][] {
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => {
-      const cells = line.split(',').map((cell) => cell.trim());
-      return [...cells.slice(0, columns - 1), cells.slice(columns - 1).join(', ')];
-    });
-}
-
 /** The GPUs, none where the driver has none. Throws an MpuError (nvidia-smi-failed or nvidia-smi-hangs, exit code 3; interrupted). */
 export async function queryGpus(smi: NvidiaSmi): Promise<Gpu[]> {
-  const text = await ask(smi, [
-    '--query-gpu=index,uuid,memory.total,memory.used,name',
-    '--format=csv,noheader,nounits',
-  ]);
-  return csvRows(text, 5).flatMap(([index, uuid = '', total, used, name = '']) => {
-    const number = numberOrNull(index);
-    // "No devices were found", with exit status 0 in some releases.
-    return number === null
-      ? []
-      : [{ index: number, uuid, memoryTotal: numberOrNull(total), memoryUsed: numberOrNull(used), name }];
-  });
+  const rows = await ask(smi, ['--query-gpu=index,uuid,memory.total,memory.used,name'], 5, /^\d+$/);
+  return rows.map(([index, uuid = '', total, used, name = '']) => ({
+    index: Number(index),
+    uuid,
+    memoryTotal: numberOrNull(total),
+    memoryUsed: numberOrNull(used),
+    name,
+  }));
 }
 
 /** A row of pmon's table. */
@@ -221,7 +237,7 @@ async function monitor(smi: NvidiaSmi, gpus: readonly Gpu[]): Promise<MonitoredU
  */
 export async function queryProcesses(smi: NvidiaSmi, gpus: readonly Gpu[]): Promise<GpuUse[]> {
   const [compute, monitored] = await Promise.all([
-    ask(smi, ['--query-compute-apps=gpu_uuid,pid,used_memory', '--format=csv,noheader,nounits']),
+    ask(smi, ['--query-compute-apps=gpu_uuid,pid,used_memory'], 3, /^(GPU|MIG)-/),
     monitor(smi, gpus),
   ]);
   const uses = new Map<string, GpuUse>();
@@ -229,9 +245,12 @@ export async function queryProcesses(smi: NvidiaSmi, gpus: readonly Gpu[]): Prom
     const uuid = gpus.find(({ index }) => index === use.gpu)?.uuid ?? '';
     uses.set(`${uuid}:${use.pid}`, { ...use, uuid });
   }
-  for (const [uuid = '', pidText, memory] of csvRows(compute, 3)) {
+  for (const [uuid = '', pidText, memory] of compute) {
     const pid = numberOrNull(pidText);
-    if (pid === null) continue;
+    if (pid === null) {
+      if (smi.remarks !== undefined) smi.remarks.unnamed++;
+      continue;
+    }
     const seen = uses.get(`${uuid}:${pid}`);
     uses.set(`${uuid}:${pid}`, {
       gpu: gpus.find((each) => each.uuid === uuid)?.index ?? null,

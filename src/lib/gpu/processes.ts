@@ -23,6 +23,7 @@ import {
   type Gpu,
   type GpuUse,
   type NvidiaSmi,
+  type Remarks,
   type Utilization,
 } from './nvidia-smi.js';
 
@@ -63,6 +64,10 @@ export interface GpuProcesses {
   onHost: boolean;
   gpus: Gpu[];
   processes: GpuProcess[];
+  /** Number of processes that nvidia-smi lists without a PID, as `[Insufficient Permissions]`; they are not among `processes`. */
+  unnamedProcesses: number;
+  /** What nvidia-smi warned of. */
+  warnings: string[];
 }
 
 /** A name service that does not answer must not hold up a list of processes. */
@@ -149,7 +154,8 @@ export async function findGpuProcesses({ selector, signal }: FindProcessesOption
       'mpu ps, or run it on the host',
     );
   }
-  const smi = onHost ? await findNvidiaSmi({ signal }) : await smiOfContainer(signal);
+  const remarks: Remarks = { warnings: new Set(), unnamed: 0 };
+  const smi = { ...(onHost ? await findNvidiaSmi({ signal }) : await smiOfContainer(signal)), remarks };
   const gpus = await queryGpus(smi);
   if (gpus.length === 0) {
     throw new MpuError({
@@ -198,5 +204,5 @@ export async function findGpuProcesses({ selector, signal }: FindProcessesOption
       },
     ];
   });
-  return { onHost, gpus, processes };
+  return { onHost, gpus, processes, unnamedProcesses: remarks.unnamed, warnings: [...remarks.warnings] };
 }

@@ -125,8 +125,23 @@ function gpuMetrics(found: GpuProcesses | undefined): MetricFamily[] {
     ),
     gauge(
       'mpu_container_gpu_memory_bytes',
-      'GPU memory of those processes.',
+      'GPU memory of those processes, as far as it is known.',
       sum(({ memory }) => inBytes(memory)),
+    ),
+    gauge(
+      'mpu_container_gpu_memory_unknown_processes',
+      'Those of the processes whose memory the driver does not tell: it is missing from mpu_container_gpu_memory_bytes.',
+      sum(({ memory }) => (memory === null ? 1 : 0)),
+    ),
+    gauge(
+      'mpu_gpu_unnamed_processes',
+      'Processes that nvidia-smi lists without a PID.',
+      found === undefined ? [] : single(found.unnamedProcesses),
+    ),
+    gauge(
+      'mpu_gpu_warnings',
+      'Warnings that nvidia-smi printed beside its rows.',
+      found === undefined ? [] : single(found.warnings.length),
     ),
     gauge(
       'mpu_container_gpu_sm_utilization_ratio',

@@ -2,8 +2,8 @@
 /** What nvidia-smi prints on machines that are not at hand: an H200, MIG, nine GPUs. */
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import t from 'tap';
-import { parseMonitor, queryGpus, queryProcesses } from '#mpu/lib/gpu/nvidia-smi.js';
+import t, { type Test } from 'tap';
+import { parseMonitor, queryGpus, queryProcesses, type NvidiaSmi, type Remarks } from '#mpu/lib/gpu/nvidia-smi.js';
 
 /** Copied from a machine with an H200 and driver 580.159.04. */
 const H200 = `# gpu         pid   type     sm    mem    enc    dec    jpg    ofa     fb   ccpm    command 
@@ -66,4 +66,42 @@ esac
     .filter((line) => line.startsWith('pmon'))
     .map((line) => line.split(' ').at(-1));
   t.same(monitored.sort(), ['0,1,2,3', '4,5,6,7', '8'], 'no more than four at once');
+});
+
+/** A program in place of nvidia-smi; `$*` is the question. */
+async function fake(t: Test, script: string): Promise<NvidiaSmi & { remarks: Remarks }> {
+  const program = join(t.testdir(), 'nvidia-smi');
+  await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return { command: [program], env: process.env, remarks: { warnings: new Set(), unnamed: 0 } };
+}
+
+const ROWS = `case "$*" in
+*query-gpu*) echo '0, GPU-1, 81559, 10000, NVIDIA H100' ;;
+*query-compute*) echo 'GPU-1, 33, 99'; echo 'GPU-1, [Insufficient Permissions], [Insufficient Permissions]' ;;
+esac`;
+
+await t.test('rows and a warning, with another status than 0', async (t) => {
+  for (const [after, warning] of [
+    [
+      "echo 'WARNING: infoROM is corrupted at gpu 0000:65:00.0'; exit 14",
+      'WARNING: infoROM is corrupted at gpu 0000:65:00.0',
+    ],
+    ["echo 'Unable to determine the device handle for GPU1: 0000:66:00.0: Unknown Error'; exit 15", /device handle/],
+    ["echo 'a GPU is lost' >&2; exit 255", 'a GPU is lost'],
+  ] as const) {
+    const smi = await fake(t, `${ROWS}\n${after}`);
+    const gpus = await queryGpus(smi);
+    t.match(gpus, [{ index: 0, uuid: 'GPU-1', memoryTotal: 81559 }], after);
+    t.match(await queryProcesses(smi, gpus), [{ pid: 33, memory: 99 }], 'the process that has a PID');
+    t.match([...smi.remarks.warnings], [warning], 'the warning, once');
+    t.equal(smi.remarks.unnamed, 1, 'the process that has none is counted');
+  }
+});
+
+await t.test('no rows', async (t) => {
+  const failing = await fake(t, "echo 'WARNING: infoROM is corrupted at gpu 0000:65:00.0'; exit 14");
+  await t.rejects(queryGpus(failing), { code: 'nvidia-smi-failed', why: /infoROM/ });
+  const none = await fake(t, "echo 'No devices were found'");
+  t.same(await queryGpus(none), []);
+  t.equal(none.remarks.warnings.size, 0, 'nothing to warn of');
 });
