@@ -52,7 +52,7 @@ export const DRIVER_CHECKS: readonly Check<DriverContext>[] = [
   {
     id: 'release',
     title: 'known drivers',
-    applies: ({ driver }) => driver !== undefined,
+    applies: ({ driver }) => /^\d+\.\d+/.test(driver?.release ?? ''),
     run: ({ driver }) => judgeRelease(driver?.release ?? ''),
   },
   {
