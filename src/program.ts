@@ -15,6 +15,7 @@ import { registerModule } from './commands/module.js';
 import { registerPs } from './commands/ps.js';
 import { registerStatus } from './commands/status.js';
 import { registerTranslate } from './commands/translate.js';
+import { registerXid } from './commands/xid.js';
 import { version } from './lib/package/version.js';
 
 /** Every command, in the order of the help. */
@@ -29,6 +30,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerStatus,
   registerPs,
   registerTranslate,
+  registerXid,
   registerMetrics,
   registerDemo,
   registerCompletion,

@@ -65,6 +65,7 @@ await t.test('an empty variable counts as unset', async (t) => {
   for (const args of [
     ['ps'],
     ['metrics'],
+    ['xid'],
     ['translate', '1', '--to-container'],
     ['status'],
     ['cdi', 'generate', '--output', join(t.testdir(), 'spec.json')],

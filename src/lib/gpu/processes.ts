@@ -89,7 +89,8 @@ async function userNames(uids: readonly number[]): Promise<Map<number, string>> 
   return names;
 }
 
-function report({ id, runtime, label, name, pod }: Container): ContainerOfProcess {
+/** Returns a container as it is reported. */
+export function reportContainer({ id, runtime, label, name, pod }: Container): ContainerOfProcess {
   return { id, runtime, label, ...(name === undefined ? {} : { name }), ...(pod === undefined ? {} : { pod }) };
 }
 
@@ -195,7 +196,7 @@ export async function findGpuProcesses({ selector, signal }: FindProcessesOption
         uuid: use.uuid,
         hostPid,
         containerPid: onHost ? (inside ?? null) : use.pid,
-        container: container === undefined ? null : report(container),
+        container: container === undefined ? null : reportContainer(container),
         user: process === undefined ? null : (users.get(process.uid) ?? String(process.uid)),
         type: use.type,
         memory: use.memory,
