@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Checks of a container: whether nvidia-smi in it shows its own processes. */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import type { Mount } from '../containers/mountinfo.js';
 import { PIDNS_VOLUME, type PidnsState } from '../containers/pidns-file.js';
 import { nativeLibrary } from '../payload/libraries.js';
+import { PRELOAD_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
 import { elfMachine } from '../system/elf.js';
 import { errnoName, messageOf } from '../errors.js';
 import { readRegularFile } from '../system/regular-file.js';
@@ -71,11 +73,22 @@ function checkLibC(context: ContainerContext): Finding {
   }
 }
 
+/** Another tool, such as HAMi, has mounted a preload file of its own over that of the image. */
+function coveredFinding(context: ContainerContext, { point, root }: Mount): Finding {
+  const way = `add the line ${PRELOAD_ENTRY} to the file that is mounted, or start the container with LD_PRELOAD=${PRELOAD_ENTRY}`;
+  return lacks(
+    context,
+    `a mount on ${point} (of ${root}) covers the image's own ${PRELOAD_FILE}, and does not name libmpu.so`,
+    context.hasFiles ? way : `${INJECT}; and ${way}`,
+  );
+}
+
 function checkPreload(context: ContainerContext): Finding {
   const { libc, preloads } = context;
   const named = ours(context);
   if (named === undefined) {
-    const place = libc.name === 'musl' ? 'LD_PRELOAD' : '/etc/ld.so.preload';
+    const place = libc.name === 'musl' ? 'LD_PRELOAD' : PRELOAD_FILE;
+    if (libc.name === 'glibc' && context.cover !== undefined) return coveredFinding(context, context.cover);
     return lacks(context, `${place} does not name libmpu.so: the image was not injected`, INJECT);
   }
   const missing = preloads.filter(

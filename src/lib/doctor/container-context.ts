@@ -11,6 +11,7 @@ import {
   readProc,
   readProcess,
 } from '../containers/processes.js';
+import { coverOf, parseMountinfo, type Mount } from '../containers/mountinfo.js';
 import { findDriver } from '../driver/driver.js';
 import { elfMachine } from '../system/elf.js';
 import { ExitCode, MpuError, usageError } from '../errors.js';
@@ -18,7 +19,7 @@ import { LOADERS } from '../payload/plan.js';
 import { libraryDirectory, readsPreloadFile, type LibraryDirectory } from '../payload/loader.js';
 import { Host } from '../system/host.js';
 import { pidnsState, type PidnsState } from '../containers/pidns-file.js';
-import { preloadEntries, PRELOAD_FILE } from '../payload/preload-file.js';
+import { LIBRARY_ROOT, preloadEntries, PRELOAD_FILE } from '../payload/preload-file.js';
 import { readRegularFile } from '../system/regular-file.js';
 import { runProcess } from '../system/run-process.js';
 import { queryModule, translate } from '../translator.js';
@@ -66,6 +67,10 @@ export interface ContainerContext extends DriverContext {
   sharesHost: boolean;
   libc: LibC;
   preloads: Preload[];
+  /** The mount that covers the image's own /etc/ld.so.preload. */
+  cover: Mount | undefined;
+  /** Whether the image itself has files of mpu. */
+  hasFiles: boolean;
   loaded: LoadedIn[];
   /** Environment of its first process, or of this one. */
   environment: ReadonlyMap<string, string>;
@@ -202,6 +207,8 @@ async function look(container: Container | undefined): Promise<ContainerContext>
     sharesHost: pidNamespace(pid) === hostNamespace(),
     libc,
     preloads: await findPreloads(root, libc, environment.get('LD_PRELOAD')),
+    cover: coverOf(parseMountinfo(readProc(pid, 'mountinfo')), PRELOAD_FILE),
+    hasFiles: existsSync(await root.resolve(LIBRARY_ROOT)),
     loaded: container === undefined ? await loadedInChild() : loadedIn(container.processes.map((each) => each.pid)),
     environment,
     seccomp: seccompOf(pid),

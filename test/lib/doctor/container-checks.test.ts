@@ -33,6 +33,8 @@ async function container(change: Partial<ContainerContext> = {}, kernel = '6.12.
     sharesHost: false,
     libc: { name: 'glibc', libraryDirectory: undefined, machine: elfMachine(LIBRARY) },
     preloads: [],
+    cover: undefined,
+    hasFiles: false,
     loaded: [],
     environment: new Map(),
     seccomp: 2,
@@ -96,6 +98,28 @@ const cases: [name: string, context: ContainerContext, works: boolean, expected:
       preload: { verdict: 'warn', next: /mpu inject/ },
       proof: { verdict: 'warn', why: /nobody translates here/, next: /mpu doctor/ },
     },
+  ],
+  [
+    "an injected image whose file another tool's covers",
+    await container({
+      ...driverOf('R1'),
+      cover: { point: '/etc/ld.so.preload', root: '/srv/hami/preload', type: 'ext4' },
+      hasFiles: true,
+    }),
+    false,
+    {
+      preload: {
+        verdict: 'fail',
+        why: /a mount on .etc.ld\.so\.preload \(of .srv.hami.preload\) covers/,
+        next: /^add the line .usr.lib.mpu.\$LIB.libmpu\.so to the file/,
+      },
+    },
+  ],
+  [
+    "an image without mpu whose file another tool's covers",
+    await container({ ...driverOf('R1'), cover: { point: '/etc', root: '/srv/etc', type: 'ext4' } }),
+    false,
+    { preload: { verdict: 'fail', next: /^mpu inject IMAGE on the host, .*; and add the line/ } },
   ],
   [
     'no loader, where it is not needed',
