@@ -44,8 +44,20 @@ function dropOverruledVariables(command: Command): void {
   for (const child of command.commands) dropOverruledVariables(child);
 }
 
+/** Returns the command that the operands name, with the commands above it: `mpu module load`. */
+function commandOf(program: Command, operands: readonly string[]): string {
+  const path = [program.name()];
+  let at: Command | undefined = program;
+  for (const operand of operands.filter((each) => !each.startsWith('-'))) {
+    at = at.commands.find((command) => command.name() === operand || command.aliases().includes(operand));
+    if (at === undefined) break;
+    path.push(at.name());
+  }
+  return path.join(' ');
+}
+
 /** Which JSON or text to print for what commander threw; returns the exit code. */
-function reportCommander(error: CommanderError, captured: CapturedOutput, output: Output): number {
+function reportCommander(error: CommanderError, command: string, captured: CapturedOutput, output: Output): number {
   if (error.exitCode === 0) {
     const text = captured.out;
     output.result(text, error.code === 'commander.version' ? { version } : { help: text });
@@ -61,7 +73,7 @@ function reportCommander(error: CommanderError, captured: CapturedOutput, output
     usageError(
       'cannot understand the command line',
       error.message.replace(/^error: /, '').replaceAll('\n', ' '),
-      'mpu --help, or mpu COMMAND --help',
+      `${command} --help`,
     ),
   );
   return ExitCode.usage;
@@ -115,7 +127,7 @@ async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return run.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return reportCommander(error, captured, output);
+    if (error instanceof CommanderError) return reportCommander(error, commandOf(program, operands), captured, output);
     const failure = error instanceof MpuError ? error : unexpected(error);
     output.error(failure);
     return failure.exitCode;

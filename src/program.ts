@@ -59,7 +59,10 @@ export function createProgram(run: Run, captured: CapturedOutput): Command {
       writeErr: (text) => (captured.err += text),
     })
     .exitOverride()
-    .addHelpText('after', '\nExamples:\n  mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04\n  mpu inject --help\n');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  mpu inject nvidia/cuda:12.4.1-base-ubuntu22.04\n  mpu inject --help\n\nExit codes: each command lists its own; 130 after Ctrl-C, 143 after SIGTERM.\n',
+    );
   // Commands copy the settings above when they are added.
   for (const register of COMMANDS) register(program, run);
   return program;

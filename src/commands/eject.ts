@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu eject`: take libmpu.so out of an image. */
 import { eject } from '../lib/eject.js';
-import type { EjectResult } from '#mpu/lib/image/types.js';
+import type { EjectResult } from '../lib/image/types.js';
 import type { Output } from '../lib/terminal/output.js';
 import type { RegisterCommand } from './command.js';
 import { IMAGE_NAMES, formatSize, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `mpu inspect`: what an image has of mpu. */
 import { inspect } from '../lib/inspect.js';
-import type { InspectResult, InspectedPlatform, InjectionState } from '#mpu/lib/image/types.js';
+import type { InspectResult, InspectedPlatform, InjectionState } from '../lib/image/types.js';
 import type { Output, Style } from '../lib/terminal/output.js';
 import type { RegisterCommand } from './command.js';
 import { IMAGE_NAMES, hasId, imageOption, imageOptions, type ImageFlags } from './image-options.js';

@@ -53,7 +53,7 @@ function describeContainers(containers: readonly ContainerStatus[]): string[] {
   const those = (wanted: boolean | undefined): string =>
     list(containers.filter(({ injected }) => injected === wanted).map(({ label, runtime }) => `${label} (${runtime})`));
   const unseen = containers.some(({ injected }) => injected === undefined) ? [`not visible: ${those(undefined)}`] : [];
-  return [`injected:    ${those(true)}`, `not:         ${those(false)}`, ...unseen];
+  return [`injected:    ${those(true)}`, `without mpu: ${those(false)}`, ...unseen];
 }
 
 function describe(status: Status): string {

@@ -2,6 +2,7 @@
 /** `mpu translate`: PIDs of containers and the host. */
 import { Option } from 'commander';
 import { ExitCode, usageError } from '../lib/errors.js';
+import { shortList } from '../lib/terminal/short-list.js';
 import { translatePids } from '../lib/containers/translate-pids.js';
 import type { RegisterCommand } from './command.js';
 
@@ -60,7 +61,7 @@ export const registerTranslate: RegisterCommand = (program, run) => {
       const answers = await translatePids(pids.map(parsePid), direction, flags.in);
       const missing = answers.filter(({ translated }) => translated === null).map(({ pid }) => pid);
       if (missing.length > 0) run.exitCode = ExitCode.failed;
-      if (missing.length > 0 && !run.output.json) run.output.note(`not there: ${missing.join(', ')}`);
+      if (missing.length > 0 && !run.output.json) run.output.note(`not there: ${shortList(missing)}`);
       run.output.result(answers.map(({ translated }) => translated ?? 0).join('\n'), {
         ok: run.exitCode === ExitCode.ok,
         direction,

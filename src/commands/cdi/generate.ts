@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { resolve } from 'node:path';
 import { generateSpec, problemWithPidns, specText } from '../../lib/cdi/generate.js';
 import { deviceNames } from '../../lib/cdi/spec.js';
-import { writeIfChanged } from '#mpu/lib/system/replace-file.js';
+import { writeIfChanged } from '../../lib/system/replace-file.js';
 import type { RegisterCommand } from '../command.js';
 import { addCdiOptions, cdiOptionsOf, EXIT_CODES, type CdiFlags } from './options.js';
 

@@ -3,7 +3,7 @@
 import { Option } from 'commander';
 import { resolve } from 'node:path';
 import { buildModule } from '../../lib/module/build.js';
-import { copyAtomic } from '#mpu/lib/system/replace-file.js';
+import { copyAtomic } from '../../lib/system/replace-file.js';
 import type { RegisterCommand } from '../command.js';
 import {
   addBuildOptions,

@@ -2,7 +2,8 @@
 /** `mpu module install`: make mpu.ko part of the system. */
 import { Option } from 'commander';
 import { installModule } from '../../lib/module/install.js';
-import type { InstallResult } from '#mpu/lib/module/install-types.js';
+import type { InstallResult } from '../../lib/module/install-types.js';
+import type { Host } from '../../lib/system/host.js';
 import type { Output } from '../../lib/terminal/output.js';
 import type { RegisterCommand } from '../command.js';
 import {
@@ -39,7 +40,12 @@ Examples:
   mpu module install --root /host
 ${EXIT_CODES}`;
 
-function describe(result: InstallResult, output: Output): string {
+/** @param host - the system and kernel that it was installed for */
+function describe(result: InstallResult, host: Host, output: Output): string {
+  const loaded =
+    host.isThisSystem && host.isRunningKernel
+      ? 'loaded at every boot, and now by: sudo mpu module load'
+      : `loaded at every boot of kernel ${result.kernel}`;
   const later =
     result.method === 'dkms'
       ? 'DKMS builds it again at kernel updates'
@@ -47,7 +53,7 @@ function describe(result: InstallResult, output: Output): string {
   return [
     output.style('bold', result.path),
     `  mpu ${result.version} for kernel ${result.kernel}${result.signed ? ', signed' : ''}`,
-    `  ${result.outcome === 'installed' ? 'installed' : 'unchanged: it was installed before'}; loaded at every boot, now: mpu module load`,
+    `  ${result.outcome === 'installed' ? 'installed' : 'unchanged: it was installed before'}; ${loaded}`,
     ...(result.alsoFor.length === 0 ? [] : [`  also for kernel ${result.alsoFor.join(', ')}`]),
     ...result.skipped.map(({ kernel, why }) => `  not for kernel ${kernel}: ${why}`),
     `  ${later}`,
@@ -64,11 +70,12 @@ export const registerInstall: RegisterCommand = (program, run) => {
     .addOption(new Option('--no-intercept', 'do so no longer').env('MPU_NO_INTERCEPT'))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: Flags) => {
-      const result = await installModule(await hostOf(flags), {
+      const host = await hostOf(flags);
+      const result = await installModule(host, {
         ...buildOptionsOf(flags, run),
         dkms: flags.dkms,
         ...(flags.intercept === undefined ? {} : { intercept: flags.intercept }),
       });
-      run.output.result(describe(result, run.output), result);
+      run.output.result(describe(result, host, run.output), result);
     });
 };
