@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "mpu-client.h"
-#include "preload/nsfs.h"
+#include "preload/pidns.h"
 #include "preload/translator.h"
 #include "preload/sys.h"
 #include "uapi/mpu.h"
@@ -12,7 +12,7 @@ static int open_resolver(struct mpu_resolver *resolver)
 {
 	int error = mpu_resolver_open(resolver, "");
 
-	return error && mpu_nsfs_open(&resolver->pidns, OWN_PIDNS, 1) == 0 ? 0 : error;
+	return error && mpu_pidns_open(&resolver->pidns, OWN_PIDNS, 1) == 0 ? 0 : error;
 }
 
 static int try_translate(enum mpu_rm_direction direction, const uint32_t *in, uint32_t *out,
@@ -59,11 +59,11 @@ int mpu_client_to_ns(const uint32_t *host_pids, uint32_t *pids, size_t count)
 
 static int is_on_host(void)
 {
-	struct mpu_own own;
+	struct mpu_pidns own;
 
-	if (mpu_nsfs_open(&own, OWN_PIDNS, 1) != 0)
+	if (mpu_pidns_open(&own, OWN_PIDNS, 1) != 0)
 		return 0;
-	mpu_sys_close_own(&own);
+	mpu_pidns_close(&own);
 	return 1;
 }
 

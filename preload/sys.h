@@ -41,6 +41,7 @@
 #define MPU_NR_mmap	      9
 #define MPU_NR_munmap	      11
 #define MPU_NR_rt_sigprocmask 14
+#define MPU_NR_fstatfs	      138
 #define MPU_NR_ioctl	      16
 #define MPU_NR_madvise	      28
 #define MPU_NR_getpid	      39
@@ -94,6 +95,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #elif defined(__aarch64__)
 
 #define MPU_NR_ioctl	      29
+#define MPU_NR_fstatfs	      44
 #define MPU_NR_openat	      56
 #define MPU_NR_close	      57
 #define MPU_NR_read	      63
@@ -162,6 +164,7 @@ static inline long mpu_syscall6(long nr, long a, long b, long c, long d, long e,
 #define MPU_NR_mmap                                                                                \
 	90 /* the old one, whose arguments lie in memory: only four fit the registers used here */
 #define MPU_NR_munmap	      91
+#define MPU_NR_fstatfs	      100
 #define MPU_NR_socketcall     102
 #define MPU_NR_rt_sigprocmask 175
 #define MPU_NR_fstat	      197 /* fstat64 */

@@ -1,34 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "translator.h"
-#include "nsfs.h"
 #include "sys.h"
 
-static int open_nsfs(struct mpu_resolver *resolver, const char *file)
+static int open_file(struct mpu_resolver *resolver, const char *file)
 {
-	return mpu_nsfs_open(&resolver->pidns, *file ? file : MPU_NSFS_PATH, !*file);
+	return mpu_pidns_open(&resolver->pidns, *file ? file : MPU_PIDNS_PATH, !*file);
 }
 
 int mpu_resolver_open(struct mpu_resolver *resolver, const char *file)
 {
 	int netlink = mpu_netlink_open(&resolver->netlink);
-	int nsfs;
+	int pidns;
 
 	resolver->is_netlink = netlink == 0;
 	if (!netlink)
 		return 0;
-	nsfs = open_nsfs(resolver, file);
-	return nsfs == -MPU_ENOENT ? netlink : nsfs;
+	pidns = open_file(resolver, file);
+	return pidns == -MPU_ENOENT ? netlink : pidns;
 }
 
 int mpu_resolver_reopen(struct mpu_resolver *resolver, const char *file)
 {
 	return resolver->is_netlink ? mpu_netlink_reopen(&resolver->netlink)
-				    : open_nsfs(resolver, file);
+				    : open_file(resolver, file);
 }
 
 static const struct mpu_own *descriptor(const struct mpu_resolver *resolver)
 {
-	return resolver->is_netlink ? &resolver->netlink.socket : &resolver->pidns;
+	return resolver->is_netlink ? &resolver->netlink.socket : &resolver->pidns.file;
 }
 
 int mpu_resolver_translate(struct mpu_resolver *resolver, enum mpu_rm_direction direction,
@@ -39,7 +38,7 @@ int mpu_resolver_translate(struct mpu_resolver *resolver, enum mpu_rm_direction 
 		return -MPU_EBADF;
 	if (resolver->is_netlink)
 		return mpu_netlink_translate(&resolver->netlink, direction, in, out, count);
-	return mpu_nsfs_translate(&resolver->pidns, direction, in, out, count);
+	return mpu_pidns_translate(&resolver->pidns, direction, in, out, count);
 }
 
 void mpu_resolver_close(const struct mpu_resolver *resolver)

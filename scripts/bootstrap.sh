@@ -162,7 +162,7 @@ build() {
 		quietly cmake --build build -j "$(nproc)"
 		npx tsc -b test
 	else
-		quietly cmake --build build -j "$(nproc)" --target mpu_libraries mpu_client_libraries rm-sim gpu-process
+		quietly cmake --build build -j "$(nproc)" --target mpu_libraries mpu_client_libraries mpu_loaders rm-sim gpu-process
 		npx tsc -b
 	fi
 	[[ $goal == demo ]] || quietly npx cmake-js compile --directory src/native --out build/native

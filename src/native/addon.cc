@@ -4,7 +4,7 @@
 // so every worker thread may load the addon.
 #include "module.h"
 #include "preload/netlink.h"
-#include "preload/nsfs.h"
+#include "preload/pidns.h"
 #include "rm/rm.h"
 #include "uapi/mpu.h"
 
@@ -132,15 +132,15 @@ public:
 
 	void Execute() override
 	{
-		mpu_own file;
-		int error = mpu_nsfs_open(&file, path_.c_str(), initial_only_);
+		mpu_pidns file;
+		int error = mpu_pidns_open(&file, path_.c_str(), initial_only_);
 
 		if (error)
 			return Fail(error, "open");
 		error = InParts([&](const uint32_t *in, uint32_t *out, uint32_t count) {
-			return mpu_nsfs_translate(&file, direction_, in, out, count);
+			return mpu_pidns_translate(&file, direction_, in, out, count);
 		});
-		mpu_sys_close_own(&file);
+		mpu_pidns_close(&file);
 		if (error)
 			Fail(error, "translate");
 	}

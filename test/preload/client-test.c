@@ -4,7 +4,7 @@
  * asked about the family that every kernel has. test/guest asks mpu.ko itself.
  */
 #include "preload/netlink.h"
-#include "preload/nsfs.h"
+#include "preload/pidns.h"
 #include "preload/translator.h"
 #include "preload/sys.h"
 
@@ -149,30 +149,29 @@ static void attributes(void)
 static void files(void)
 {
 	const mpu_u32 self = (mpu_u32)getpid();
-	mpu_u32 pids[] = {self, self, 0, 0xffffffffu, self};
-	struct mpu_own file;
+	mpu_u32 pids[] = {self, self, 0, 0xffffffffu, self}, out[5];
+	struct mpu_pidns file;
 	int result, before = dup(0), after;
 
 	close(before);
-	ok(mpu_nsfs_open(&file, "/nonexistent", 0) == -ENOENT, "no file");
-	ok(mpu_nsfs_open(&file, "/etc/passwd", 1) == -EXDEV, "another file than the initial one");
+	ok(mpu_pidns_open(&file, "/nonexistent", 0) == -ENOENT, "no file");
+	ok(mpu_pidns_open(&file, "/etc/passwd", 1) == -EXDEV, "another file than the initial one");
 	after = dup(0);
 	close(after);
 	is((unsigned int)after, (unsigned int)before, "neither leaves a descriptor");
-	mpu_nsfs_open(&file, "/etc/passwd", 0);
-	ok(mpu_nsfs_translate(&file, MPU_RM_TO_HOST, pids, pids, 1) == -ENOTTY, "no namespace");
-	mpu_sys_close_own(&file);
+	mpu_pidns_open(&file, "/etc/passwd", 0);
+	ok(mpu_pidns_translate(&file, MPU_RM_TO_HOST, pids, out, 1) == -ENOTTY, "no namespace");
+	mpu_pidns_close(&file);
 
-	ok(mpu_nsfs_open(&file, "/proc/self/ns/pid", 0) == 0, "a namespace's file");
-	result = mpu_nsfs_translate(&file, MPU_RM_TO_HOST, pids, pids, 5);
+	ok(mpu_pidns_open(&file, "/proc/self/ns/pid", 0) == 0, "a namespace's file");
+	result = mpu_pidns_translate(&file, MPU_RM_TO_HOST, pids, out, 5);
 	if (result == -ENOTTY) {
-		ok(1, "ids in place # SKIP NOT TESTED: Linux before 6.11");
+		ok(1, "ids # SKIP NOT TESTED: Linux before 6.11");
 	} else {
-		ok(result == 0 && pids[0] == self && pids[1] == self && pids[4] == self,
-		   "ids in place");
-		ok(pids[2] == 0 && pids[3] == 0, "what is no process is 0");
+		ok(result == 0 && out[0] == self && out[1] == self && out[4] == self, "ids");
+		ok(out[2] == 0 && out[3] == 0, "what is no process is 0");
 	}
-	mpu_sys_close_own(&file);
+	mpu_pidns_close(&file);
 }
 
 /* Another thread closes everything, and the number is given to another file. */
@@ -184,9 +183,9 @@ static void reused_number(void)
 	int other;
 
 	ok(mpu_resolver_open(&resolver, file) == 0, "a resolver opens");
-	close(resolver.pidns.fd);
+	close(resolver.pidns.file.fd);
 	other = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	ok(other == resolver.pidns.fd, "another file gets its number");
+	ok(other == resolver.pidns.file.fd, "another file gets its number");
 	ok(mpu_resolver_translate(&resolver, MPU_RM_TO_HOST, &pid, &out, 1) == -EBADF && out == 7,
 	   "the other file is not used");
 	mpu_resolver_close(&resolver);
@@ -196,7 +195,7 @@ static void reused_number(void)
 	   "nor one that is gone");
 	ok(mpu_resolver_open(&resolver, file) == 0, "it opens again");
 	mpu_resolver_close(&resolver);
-	ok(fcntl(resolver.pidns.fd, F_GETFD) < 0, "and its own file is closed");
+	ok(fcntl(resolver.pidns.file.fd, F_GETFD) < 0, "and its own file is closed");
 }
 
 int main(void)

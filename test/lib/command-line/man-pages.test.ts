@@ -57,8 +57,8 @@ await t.test('every command and flag is on its page', { skip }, async (t) => {
 
 await t.test('libmpu(7) says what the library does', async (t) => {
   const page = await readFile(join(checkout, PAGES['libmpu.7']), 'utf8');
-  const [environment, nsfs, netlink] = await Promise.all(
-    ['environment.c', 'nsfs.h', 'netlink.c'].map((name) => readFile(join(checkout, 'preload', name), 'utf8')),
+  const [environment, pidns, netlink] = await Promise.all(
+    ['environment.c', 'pidns.h', 'netlink.c'].map((name) => readFile(join(checkout, 'preload', name), 'utf8')),
   );
   const named = (text: string | undefined, pattern: RegExp): string[] =>
     [...(text ?? '').matchAll(pattern)].map(([, name = '']) => name);
@@ -74,7 +74,7 @@ await t.test('libmpu(7) says what the library does', async (t) => {
     switches,
     'and what switches them',
   );
-  for (const path of [...named(nsfs, /#define MPU_NSFS_PATH "(.*)"/g), ...named(netlink, /mpu_sys_open\("(.*)"\)/g)]) {
+  for (const path of [...named(pidns, /#define MPU_PIDNS_PATH "(.*)"/g), ...named(netlink, /mpu_sys_open\("(.*)"\)/g)]) {
     t.match(page, new RegExp(`^\\.I ${path}$`, 'm'), path);
   }
 });
