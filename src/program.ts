@@ -12,6 +12,7 @@ import { registerInject } from './commands/inject.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerMetrics } from './commands/metrics.js';
 import { registerModule } from './commands/module.js';
+import { registerPidns } from './commands/pidns.js';
 import { registerPs } from './commands/ps.js';
 import { registerStatus } from './commands/status.js';
 import { registerTranslate } from './commands/translate.js';
@@ -26,6 +27,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerDockerfile,
   registerCdi,
   registerModule,
+  registerPidns,
   registerDoctor,
   registerStatus,
   registerPs,

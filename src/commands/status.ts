@@ -23,10 +23,11 @@ Exit codes: 0 done; 2 usage.
 
 const PIDNS: Record<PidnsState, string> = {
   host: "is the host's PID namespace",
+  iterator: 'is a BPF iterator of the host',
   absent: 'is not there',
   unreadable: 'cannot be looked at',
   directory: 'is a directory, not a namespace',
-  ordinary: 'is a file that nothing is mounted on',
+  ordinary: 'is a file that nothing is mounted on, or of another version',
   'other-namespace': 'is not the initial PID namespace',
 };
 

@@ -12,7 +12,7 @@ import {
 /** `to-ns`: host PIDs to this namespace's; `to-host`: the other way. */
 export type Direction = 'to-ns' | 'to-host';
 
-/** Who translates: mpu.ko over generic netlink, or a file of the host's PID namespace (Linux 6.11 and later). */
+/** Who translates: mpu.ko over generic netlink, or the file of the host at /run/mpu/pidns (`mpu pidns enable`). */
 export type TranslationMethod = 'netlink' | 'nsfs';
 
 /** How to translate; everything is optional. */
@@ -20,8 +20,8 @@ export interface TranslateOptions {
   /** The one method to use. Default: netlink, then nsfs. */
   method?: TranslationMethod;
   /**
-   * File of the host's PID namespace for nsfs. Default: the variable MPU_PIDNS, else /run/mpu/pidns, which then
-   * has to be the initial PID namespace.
+   * The host's file for nsfs. Default: the variable MPU_PIDNS, else /run/mpu/pidns, which then has to be the initial
+   * PID namespace or a BPF iterator.
    */
   pidns?: string;
 }
@@ -54,7 +54,7 @@ export interface ModuleState {
   };
 }
 
-/** Where libmpu.so and the addon expect the host's PID namespace. */
+/** Where libmpu.so and the addon expect the host's file. */
 const DEFAULT_PIDNS = '/run/mpu/pidns';
 
 /** Bits of enum mpu_feature, lowest first (uapi/mpu.h). */
@@ -87,11 +87,16 @@ function explain(error: unknown, method: TranslationMethod): { absent: boolean; 
     return {
       absent: true,
       why:
-        name === 'EXDEV' ? 'the file is not the initial PID namespace' : `the namespace file cannot be opened (${why})`,
+        name === 'EXDEV'
+          ? 'the file is neither the initial PID namespace nor a BPF iterator'
+          : `the namespace file cannot be opened (${why})`,
     };
   }
   if (name === 'ENOTTY') {
-    return { absent: true, why: 'the file is no PID namespace, or the kernel is older than 6.11' };
+    return {
+      absent: true,
+      why: 'the file is neither a PID namespace nor a BPF iterator, or the kernel is older than 6.11',
+    };
   }
   return { absent: false, why };
 }
@@ -147,7 +152,7 @@ export async function translate(
       if (!absent) throw translationError('translate-failed', why, 'run it again', error);
     }
   }
-  const next = 'mpu module load on the host, or bind-mount its PID namespace file at /run/mpu/pidns';
+  const next = 'mpu module load on the host, or mpu pidns enable there and its file mounted at /run/mpu/pidns';
   throw translationError('no-translator', reasons.join('; '), next);
 }
 

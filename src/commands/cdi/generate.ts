@@ -37,7 +37,7 @@ export const registerGenerate: RegisterCommand = (program, run) => {
       const problem = problemWithPidns();
       if (problem !== undefined) {
         run.output.note(
-          `${problem}: containers will need mpu.ko (sudo mpu cdi install prepares it on Linux 6.11 and later)`,
+          `${problem}: containers will need mpu.ko (sudo mpu pidns enable prepares it on Linux 5.11 and later)`,
         );
       }
       if (flags.output === undefined) {

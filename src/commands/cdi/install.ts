@@ -6,9 +6,9 @@ import { EXIT_CODES } from './options.js';
 
 const DESCRIPTION = `Prepare the devices now and at each boot.
 
-Two systemd units are installed and started: mpu-pidns.service puts the PID
-namespace of the host at /run/mpu/pidns (Linux 6.11 and later), and
-mpu-cdi.service writes the spec to /var/run/cdi/mpu.json.`;
+Two systemd units are installed and started: mpu-pidns.service puts a translator
+of PIDs at /run/mpu/pidns (mpu pidns enable), and mpu-cdi.service writes the spec
+to /var/run/cdi/mpu.json.`;
 
 /** Registers `mpu cdi install`. */
 export const registerInstall: RegisterCommand = (program, run) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Writing the CDI spec of mpu's devices, with the files it names. */
 import { resolve } from 'node:path';
-import { pidnsState } from '../containers/pidns-file.js';
+import { isTranslator, pidnsState } from '../containers/pidns-file.js';
 import { HOST_DIRECTORY, installHostFiles } from './host-files.js';
 import { PIDNS, specFor, type Spec } from './spec.js';
 
@@ -23,8 +23,8 @@ export async function generateSpec(options: GenerateOptions = {}): Promise<Spec>
 /** Why {@link PIDNS} cannot be given to containers: a mount of what is not there keeps one from starting, and a plain file translates nothing. */
 export function problemWithPidns(): string | undefined {
   const state = pidnsState(PIDNS);
-  if (state === 'host' || state === 'other-namespace') return undefined;
-  return `${PIDNS} ${state === 'absent' ? 'is not there' : 'has no PID namespace mounted on it'}`;
+  if (isTranslator(state) || state === 'other-namespace') return undefined;
+  return `${PIDNS} ${state === 'absent' ? 'is not there' : 'has no translator mounted on it'}`;
 }
 
 /** The text of a spec, as it stands in a file. */

@@ -2,7 +2,7 @@
 /** Checks of a container: whether nvidia-smi in it shows its own processes. */
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import type { Mount } from '../containers/mountinfo.js';
-import { PIDNS_VOLUME, type PidnsState } from '../containers/pidns-file.js';
+import { isTranslator, PIDNS_VOLUME, type PidnsState } from '../containers/pidns-file.js';
 import { nativeLibrary } from '../payload/libraries.js';
 import { PRELOAD_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
 import { elfMachine } from '../system/elf.js';
@@ -11,7 +11,7 @@ import { readRegularFile } from '../system/regular-file.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
 import type { ContainerContext, LoadedIn, Preload } from './container-context.js';
 import { lacks, needsNoMpu } from './driver-checks.js';
-import { isAtLeast, NSFS_SINCE } from './kernel-release.js';
+import { hasTranslator, whyNotHere } from '../pidns/why.js';
 import { versionIn } from './library.js';
 import { wrongWith } from './proof.js';
 
@@ -154,7 +154,7 @@ function checkLoaded(context: ContainerContext): Finding {
   );
 }
 
-const PIDNS_WORDS: Record<Exclude<PidnsState, 'host'>, string> = {
+const PIDNS_WORDS: Record<Exclude<PidnsState, 'host' | 'iterator'>, string> = {
   absent: 'is not there',
   unreadable: 'cannot be looked at',
   directory: 'is a directory: the file was missing on the host when the container started, and docker made one',
@@ -199,9 +199,12 @@ function checkModule(context: ContainerContext): Finding {
 
 function checkPidns(context: ContainerContext): Finding {
   const { pidns, pidnsPath, root, mountCommand } = context;
-  if (!isAtLeast(root.running, NSFS_SINCE))
-    return info(`Linux ${root.running} does not translate by namespace file, which came with 6.11`);
-  if (pidns === 'host') return ok(`${pidnsPath} is the host's PID namespace`);
+  if (isTranslator(pidns)) {
+    return ok(`${pidnsPath} is ${pidns === 'iterator' ? 'a BPF iterator of the host' : "the host's PID namespace"}`);
+  }
+  if (!hasTranslator(root)) {
+    return info(`none on this kernel: ${whyNotHere('bpf', root) ?? ''}; ${whyNotHere('nsfs', root) ?? ''}`);
+  }
   const why = `${pidnsPath} ${PIDNS_WORDS[pidns]}`;
   if (translatesBy(context) === 'netlink') return info(`${why}; mpu.ko does its work`);
   return info(why, `on the host: ${mountCommand}; then run the container again with ${PIDNS_VOLUME}`);

@@ -18,14 +18,14 @@ import { ExitCode, MpuError, usageError } from '../errors.js';
 import { LOADERS } from '../payload/plan.js';
 import { libraryDirectory, readsPreloadFile, type LibraryDirectory } from '../payload/loader.js';
 import { Host } from '../system/host.js';
-import { pidnsState, type PidnsState } from '../containers/pidns-file.js';
+import { isTranslator, pidnsState, type PidnsState } from '../containers/pidns-file.js';
 import { LIBRARY_ROOT, preloadEntries, PRELOAD_FILE } from '../payload/preload-file.js';
 import { readRegularFile } from '../system/regular-file.js';
 import { runProcess } from '../system/run-process.js';
 import { queryModule, translate } from '../translator.js';
 import type { DriverContext } from './driver-checks.js';
 import { interceptsBySysfs } from './interception.js';
-import { findPidnsBoot, mountCommand } from './pidns-boot.js';
+import { findPidnsBoot, mountCommand } from '../pidns/boot.js';
 import { namespacesOf, prove, type MethodAnswer, type Proof } from './proof.js';
 import { hostArchitecture } from '../payload/libraries.js';
 
@@ -226,7 +226,7 @@ async function look(container: Container | undefined): Promise<ContainerContext>
     context.proof =
       container === undefined
         ? await proveInside()
-        : await prove(namespacesOf(container.init), pidns === 'host' ? resolved : undefined);
+        : await prove(namespacesOf(container.init), isTranslator(pidns) ? resolved : undefined);
   } catch (error) {
     if (error instanceof MpuError && error.code.startsWith('addon-')) context.addonError = error;
     else context.proofError = error;

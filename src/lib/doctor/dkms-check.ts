@@ -6,7 +6,7 @@ import type { Host } from '../system/host.js';
 import { kernelReleases } from '../module/module-file.js';
 import type { ModuleStatus } from '../module/status.js';
 import { info, ok, warn, type Finding } from './check.js';
-import { isAtLeast, isNewer, NSFS_SINCE } from './kernel-release.js';
+import { isNewer } from '../system/kernel-release.js';
 
 /** What the status of the module does not say of DKMS. */
 export interface DkmsState {
@@ -35,16 +35,13 @@ function forgotten({ installed }: ModuleStatus, { newerKernels }: DkmsState): st
 }
 
 /** The finding where DKMS does not have mpu, or cannot say so. */
-function withoutDkms(module: ModuleStatus, state: DkmsState): Finding {
+function withoutDkms(module: ModuleStatus, state: DkmsState, isNeeded: boolean): Finding {
   if (state.isThere && module.dkms === undefined) {
     return process.getuid?.() === 0
       ? warn('there, and cannot be asked', 'dkms status mpu, which says why')
       : info('there, and answers to root alone', 'sudo mpu doctor');
   }
-  const isUsed =
-    module.loaded.owner === 'mpu' ||
-    module.installed.some(({ ours }) => ours) ||
-    !isAtLeast(module.running, NSFS_SINCE);
+  const isUsed = module.loaded.owner === 'mpu' || module.installed.some(({ ours }) => ours) || isNeeded;
   const why = state.isThere ? 'there, and does not have mpu' : 'not installed';
   if (!isUsed) return info(why);
   const install = `${state.isThere ? '' : 'install the package dkms, then: '}sudo mpu module install`;
@@ -53,10 +50,10 @@ function withoutDkms(module: ModuleStatus, state: DkmsState): Finding {
   return info(`${why}: a new kernel gets no mpu.ko by itself`, install);
 }
 
-/** The check. */
-export function checkDkms(module: ModuleStatus, state: DkmsState): Finding {
+/** The check. `isNeeded`: this kernel has no translator but mpu.ko. */
+export function checkDkms(module: ModuleStatus, state: DkmsState, isNeeded: boolean): Finding {
   const { dkms = [], running, version } = module;
-  if (dkms.length === 0) return withoutDkms(module, state);
+  if (dkms.length === 0) return withoutDkms(module, state, isNeeded);
   const here = dkms.find(({ kernel, state: built }) => kernel === running && built === 'installed');
   if (here === undefined)
     return warn(`has mpu, but not for ${running}`, 'sudo dkms autoinstall, then: sudo mpu module load');

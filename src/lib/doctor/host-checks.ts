@@ -12,15 +12,16 @@ import { sourceVersion } from '../module/source.js';
 import { moduleStatus, type ModuleStatus } from '../module/status.js';
 import { nativeAddon } from '../native-addon.js';
 import { nativeLibrary } from '../payload/libraries.js';
-import { pidnsState, type PidnsState } from '../containers/pidns-file.js';
+import { isTranslator, pidnsState, type PidnsState } from '../containers/pidns-file.js';
 import { DEFAULT_PIDNS, pidnsPath } from '../containers/processes.js';
 import { fail, findingOf, info, ok, warn, type Check, type Finding } from './check.js';
 import { checkDkms, findDkms, type DkmsState } from './dkms-check.js';
 import { lacks, needsNoMpu, type DriverContext } from './driver-checks.js';
 import { interceptionFinding } from './interception.js';
-import { isAtLeast, MODULE_SINCE, NSFS_SINCE } from './kernel-release.js';
+import { isAtLeast, MODULE_SINCE } from '../system/kernel-release.js';
 import { libraryVersion } from './library.js';
-import { findPidnsBoot, mountCommand, mountedAtBoot, type PidnsBoot } from './pidns-boot.js';
+import { hasTranslator, whyNotHere } from '../pidns/why.js';
+import { findPidnsBoot, mountCommand, mountedAtBoot, type PidnsBoot } from '../pidns/boot.js';
 import { newNamespace, prove, wrongWith, type Proof } from './proof.js';
 
 /** What the checks look at. */
@@ -48,8 +49,8 @@ const byFile = ({ proof }: HostContext): boolean => proof !== undefined && wrong
 
 /** The command that makes this host translate. */
 function remedy({ host, loadable, pidnsBoot }: HostContext): string {
-  if (isAtLeast(host.running, NSFS_SINCE)) return mountCommand(pidnsBoot);
-  return loadable ? 'sudo mpu module load' : 'use a kernel that takes modules, or Linux 6.11 or later';
+  if (hasTranslator(host)) return mountCommand(pidnsBoot);
+  return loadable ? 'sudo mpu module load' : 'use a kernel that takes modules, or Linux 5.11 or later with BTF';
 }
 
 /** What can be said about the module even where its files cannot be read. */
@@ -72,7 +73,7 @@ export async function hostContext(): Promise<HostContext> {
   let proofError: unknown;
   try {
     nativeAddon();
-    const file = pidns === 'host' ? path : undefined;
+    const file = isTranslator(pidns) ? path : undefined;
     // Not everybody may make a PID namespace.
     proof = await prove(newNamespace(), file).catch((error: unknown) => {
       proofError = error;
@@ -168,19 +169,20 @@ async function checkBuild({ host }: HostContext): Promise<Finding> {
   }
 }
 
-const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host'>, (path: string) => string> = {
+const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host' | 'iterator'>, (path: string) => string> = {
   absent: (path) => `${path} is not there; the mount is gone after each boot`,
   unreadable: (path) => `${path} cannot be looked at`,
   directory: (path) => `${path} is a directory: docker makes one when it is asked for a file that is missing`,
-  ordinary: (path) => `${path} is an ordinary file: nothing is mounted on it, as after a boot`,
+  ordinary: (path) => `${path} is an ordinary file, as after a boot, or of another version of mpu`,
   'other-namespace': (path) => `${path} is not the initial PID namespace: this "host" is itself a container`,
 };
 
 function checkPidns(context: HostContext): Finding {
   const { pidns, pidnsPath: path, pidnsBoot, host } = context;
-  if (!isAtLeast(host.running, NSFS_SINCE))
-    return info(`Linux ${host.running} does not translate by namespace file, which came with 6.11`);
-  if (pidns === 'host') return checkPidnsBoot(context);
+  if (isTranslator(pidns)) return checkPidnsBoot(context);
+  if (!hasTranslator(host)) {
+    return info(`none on this kernel: ${whyNotHere('bpf', host) ?? ''}; ${whyNotHere('nsfs', host) ?? ''}`);
+  }
   const why = PIDNS_FINDINGS[pidns](path);
   if (byNetlink(context)) return info(`${why}; mpu.ko does its work`);
   if (pidns === 'other-namespace') return info(why, 'mount it on the real host, and mount that file here');
@@ -190,8 +192,8 @@ function checkPidns(context: HostContext): Finding {
 
 /** Whether the file, which is there now, is there after a boot. */
 function checkPidnsBoot(context: HostContext): Finding {
-  const { pidnsPath: path, pidnsBoot } = context;
-  const why = `${path} is the host's PID namespace`;
+  const { pidns, pidnsPath: path, pidnsBoot } = context;
+  const why = `${path} is ${pidns === 'iterator' ? 'a BPF iterator' : "the host's PID namespace"}`;
   // Who has it elsewhere does not have it from mpu.
   if (path !== DEFAULT_PIDNS) return ok(why);
   const unit = mountedAtBoot(pidnsBoot);
@@ -278,9 +280,10 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
     applies: () => true,
     run: (context) => {
       const { running } = context.host;
-      if (isAtLeast(running, NSFS_SINCE)) return ok(`${running}: translates by namespace file, with or without mpu.ko`);
-      if (isAtLeast(running, MODULE_SINCE))
-        return ok(`${running}: needs mpu.ko, since it does not translate by namespace file`);
+      if (hasTranslator(context.host)) return ok(`${running}: can translate with or without mpu.ko`);
+      if (isAtLeast(running, MODULE_SINCE)) {
+        return ok(`${running}: needs mpu.ko, since ${whyNotHere('bpf', context.host) ?? ''}`);
+      }
       return lacks(
         context,
         `${running} is older than 5.10, the oldest that mpu.ko is written for`,
@@ -319,7 +322,7 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
     id: 'dkms',
     title: 'DKMS',
     applies: ({ loadable }) => loadable,
-    run: ({ module, dkms }) => checkDkms(module, dkms),
+    run: ({ module, dkms, host }) => checkDkms(module, dkms, !hasTranslator(host)),
   },
   {
     id: 'boot',

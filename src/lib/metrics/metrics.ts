@@ -6,7 +6,7 @@ import { MpuError, throwIfInterrupted } from '../errors.js';
 import { findGpuProcesses, type GpuProcess, type GpuProcesses } from '../gpu/processes.js';
 import { Host } from '../system/host.js';
 import { loadedModule, type LoadedModule } from '../module/loaded-module.js';
-import { pidnsState } from '../containers/pidns-file.js';
+import { isTranslator, pidnsState } from '../containers/pidns-file.js';
 import { version } from '../package/version.js';
 import type { MetricFamily, Sample } from './exposition.js';
 
@@ -172,7 +172,7 @@ export async function collectMetrics(
     gauge(
       'mpu_namespace_file_ready',
       "Whether the host's PID namespace file is where containers are given it from.",
-      single(pidnsState(pidnsPath()) === 'host' ? 1 : 0),
+      single(isTranslator(pidnsState(pidnsPath())) ? 1 : 0),
     ),
     ...gpuMetrics(found),
   ];

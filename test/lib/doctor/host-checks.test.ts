@@ -7,7 +7,7 @@ import { runChecks, type CheckResult } from '#mpu/lib/doctor/check.js';
 import { findDkms } from '#mpu/lib/doctor/dkms-check.js';
 import { DRIVER_CHECKS } from '#mpu/lib/doctor/driver-checks.js';
 import { HOST_CHECKS, hostSummary, type HostContext } from '#mpu/lib/doctor/host-checks.js';
-import { findPidnsBoot } from '#mpu/lib/doctor/pidns-boot.js';
+import { findPidnsBoot } from '#mpu/lib/pidns/boot.js';
 import type { Proof } from '#mpu/lib/doctor/proof.js';
 import { REGIMES } from '#mpu/lib/driver/regimes.js';
 import { MpuError } from '#mpu/lib/errors.js';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** How the host's PID namespace gets to /run/mpu/pidns, and gets there again after a boot: by a unit of systemd. */
+/** The unit of systemd that puts the translator at /run/mpu/pidns at each boot. */
 import { existsSync } from 'node:fs';
 import type { Host } from '../system/host.js';
-import { MOUNT_PIDNS } from '../containers/pidns-file.js';
+import { PIDNS_UNIT } from './unit.js';
 
 /** What puts the file there at boot. */
 export interface PidnsBoot {
@@ -11,9 +11,8 @@ export interface PidnsBoot {
   unit: 'absent' | 'disabled' | 'enabled';
 }
 
-const UNIT = 'mpu-pidns.service';
 /** The second one starts the first. */
-const WANTED = [UNIT, 'mpu-cdi.service'];
+const WANTED = [PIDNS_UNIT, 'mpu-cdi.service'];
 const UNIT_DIRECTORIES = [
   '/etc/systemd/system',
   '/usr/local/lib/systemd/system',
@@ -28,7 +27,7 @@ export async function findPidnsBoot(host: Host): Promise<PidnsBoot> {
   const isThere = async (path: string): Promise<boolean> => existsSync(await host.resolve(path));
   const anyOf = async (paths: readonly string[]): Promise<boolean> =>
     (await Promise.all(paths.map(isThere))).includes(true);
-  const installed = await anyOf(UNIT_DIRECTORIES.map((directory) => `${directory}/${UNIT}`));
+  const installed = await anyOf(UNIT_DIRECTORIES.map((directory) => `${directory}/${PIDNS_UNIT}`));
   const enabled = installed && (await anyOf(WANTED.map((unit) => `${WANTS}/${unit}`)));
   return {
     hasSystemd: await isThere('/run/systemd/system'),
@@ -36,13 +35,13 @@ export async function findPidnsBoot(host: Host): Promise<PidnsBoot> {
   };
 }
 
-/** The command that mounts it, now and, with systemd, at each boot. */
+/** Returns the command that puts it there, now and, with systemd, at each boot. */
 export function mountCommand({ hasSystemd, unit }: PidnsBoot): string {
-  if (!hasSystemd) return MOUNT_PIDNS;
-  if (unit === 'absent') return 'sudo mpu cdi install';
-  return unit === 'disabled' ? `sudo systemctl enable --now ${UNIT}` : `sudo systemctl restart ${UNIT}`;
+  if (!hasSystemd) return 'sudo mpu pidns enable';
+  if (unit === 'absent') return 'sudo mpu pidns enable --persist';
+  return unit === 'disabled' ? `sudo systemctl enable --now ${PIDNS_UNIT}` : `sudo systemctl restart ${PIDNS_UNIT}`;
 }
 
-/** Who mounts it at boot, in words; undefined for nobody. */
+/** Returns the unit that puts it there at boot; undefined for none. */
 export const mountedAtBoot = ({ hasSystemd, unit }: PidnsBoot): string | undefined =>
-  hasSystemd && unit === 'enabled' ? UNIT : undefined;
+  hasSystemd && unit === 'enabled' ? PIDNS_UNIT : undefined;

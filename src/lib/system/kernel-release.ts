@@ -4,6 +4,8 @@
 /** The first kernels on which mpu.ko, and the namespace file, work. */
 export const MODULE_SINCE = [5, 10] as const;
 export const NSFS_SINCE = [6, 11] as const;
+/** The first kernel with BPF task iterators that are limited to a PID namespace. */
+export const BPF_SINCE = [5, 8] as const;
 
 /** Whether a release, as `uname -r` prints it, is that version or a later one. */
 export function isAtLeast(release: string, wanted: readonly [number, number]): boolean {
