@@ -4,6 +4,8 @@
 #include "report.h"
 #include "world.h"
 
+#include "preload/pidns.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <sched.h>
@@ -27,11 +29,33 @@ static struct town {
 	} citizens[PROCESSES];
 } * town;
 
+/* Asks mpu.ko, or the file at /run/mpu/pidns. */
+static void (*ask)(uint8_t command, const uint32_t *in, uint32_t *out, size_t count);
+
+static void ask_module(uint8_t command, const uint32_t *in, uint32_t *out, size_t count)
+{
+	struct client client;
+
+	client_open(&client);
+	client_translate(&client, command, in, out, count);
+	client_close(&client);
+}
+
+static void ask_file(uint8_t command, const uint32_t *in, uint32_t *out, size_t count)
+{
+	const enum mpu_rm_direction direction =
+		command == MPU_CMD_TO_HOST ? MPU_RM_TO_HOST : MPU_RM_TO_CALLER;
+	struct mpu_pidns file;
+
+	CHECK(mpu_pidns_open(&file, MPU_PIDNS_PATH, 1) == 0, "it does not open");
+	CHECK(mpu_pidns_translate(&file, direction, in, out, (uint32_t)count) == 0, "it fails");
+	mpu_pidns_close(&file);
+}
+
 static void contain(void *argument)
 {
 	const uint32_t self = *(const uint32_t *)argument;
 	static uint32_t in[MPU_MAX_PIDS], out[MPU_MAX_PIDS];
-	struct client client;
 	size_t found = 0;
 
 	for (int i = 1; i < EACH; i++)
@@ -39,10 +63,9 @@ static void contain(void *argument)
 	atomic_fetch_add(&town->ready, 1);
 	await_word(&town->go);
 
-	client_open(&client);
 	for (size_t i = 0; i < PROCESSES; i++)
 		in[i] = town->citizens[i].host_pid;
-	client_translate(&client, MPU_CMD_TO_NS, in, out, PROCESSES);
+	ask(MPU_CMD_TO_NS, in, out, PROCESSES);
 	for (size_t i = 0; i < PROCESSES; i++) {
 		const struct citizen *citizen = &town->citizens[i];
 		uint32_t wanted = citizen->container == self ? citizen->pid : 0;
@@ -56,14 +79,14 @@ static void contain(void *argument)
 			in[found++] = town->citizens[i].host_pid;
 	for (size_t i = 0; found < SHORT_LIST; i++)
 		in[found++] = town->citizens[i].host_pid;
-	client_translate(&client, MPU_CMD_TO_NS, in, out, SHORT_LIST);
+	ask(MPU_CMD_TO_NS, in, out, SHORT_LIST);
 	for (size_t i = 0; i < EACH; i++)
 		CHECK(out[i] != 0, "container %u, host PID %u is hidden", self, in[i]);
 	found = 0;
 
 	for (uint32_t i = 0; i < MPU_MAX_PIDS; i++)
 		in[i] = i;
-	client_translate(&client, MPU_CMD_TO_HOST, in, out, MPU_MAX_PIDS);
+	ask(MPU_CMD_TO_HOST, in, out, MPU_MAX_PIDS);
 	for (size_t i = 0; i < PROCESSES; i++) {
 		const struct citizen *citizen = &town->citizens[i];
 
@@ -130,11 +153,10 @@ static void take_census(const pid_t *roots)
 	CHECK(count == PROCESSES, "%zu processes, not %d", count, PROCESSES);
 }
 
-void case_thousand(void)
+static void thousand(void)
 {
 	static uint32_t in[PROCESSES], out[PROCESSES], index[CONTAINERS];
 	pid_t roots[CONTAINERS];
-	struct client client;
 
 	town = shared_memory(sizeof(*town));
 	for (uint32_t i = 0; i < CONTAINERS; i++) {
@@ -149,15 +171,26 @@ void case_thousand(void)
 	CHECK(atomic_load(&town->ready) == CONTAINERS, "%u are ready", atomic_load(&town->ready));
 	take_census(roots);
 
-	client_open(&client);
 	for (size_t i = 0; i < PROCESSES; i++)
 		in[i] = town->citizens[i].host_pid;
-	client_translate(&client, MPU_CMD_TO_NS, in, out, PROCESSES);
+	ask(MPU_CMD_TO_NS, in, out, PROCESSES);
 	CHECK(memcmp(in, out, sizeof(in)) == 0, "the host does not see all");
 
 	town->go = 1;
 	for (uint32_t i = 0; i < CONTAINERS; i++)
 		finish(roots[i]);
+}
+
+void case_thousand(void)
+{
+	ask = ask_module;
+	thousand();
+}
+
+void case_thousand_by_file(void)
+{
+	ask = ask_file;
+	thousand();
 }
 
 enum { CALLERS = 3, ROUNDS = 150 };

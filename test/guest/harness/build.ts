@@ -198,7 +198,7 @@ export async function buildInitramfs(
       (await readdir(join(guest, part))).filter((name) => name.endsWith('.c')).map((name) => join(guest, part, name)),
     ),
   ).then((lists) => lists.flat());
-  const shim = ['netlink', 'nsfs', 'own_fd', 'socket', 'translator'].map((name) =>
+  const shim = ['iterator', 'netlink', 'nsfs', 'own_fd', 'pidns', 'socket', 'translator'].map((name) =>
     join(packageRoot, 'preload', `${name}.c`),
   );
   sources.push(...shim, join(packageRoot, 'client', 'mpu-client.c'));
@@ -209,7 +209,13 @@ export async function buildInitramfs(
   await writeFile(join(directory, 'example.c'), await exampleOf(join(packageRoot, 'docs', 'netlink.md')));
   await compile(kernel.architecture, [join(directory, 'example.c')], join(directory, 'example'), []);
 
-  const files = { init: join(directory, 'init'), example: join(directory, 'example'), 'mpu.ko': module, ...further };
+  const files = {
+    init: join(directory, 'init'),
+    example: join(directory, 'example'),
+    'mpu-pidns': join(packageRoot, 'build', 'bpf', kernel.architecture, 'mpu-pidns'),
+    'mpu.ko': module,
+    ...further,
+  };
   const entries = await Promise.all(
     Object.entries(files).map(async ([name, path]) => ({ name, data: await readFile(path) })),
   );

@@ -67,6 +67,11 @@ void intercept_rounds_run(int rounds);
 /* cases-absent.c: where the kernel has not what that takes */
 void absent_run(void);
 
+/* cases-many.c and cases-pidns.c: the BPF iterator, without the module. Locks the kernel down
+ * at last. With another number of reloads than the usual, unless it is 0. */
+void case_thousand_by_file(void);
+void pidns_run(int rounds);
+
 /* The documentation's example, run as its own program. */
 void case_example(void);
 

@@ -139,6 +139,7 @@ static void run_cases(void)
 	report_run("the module unloads", unload, 30);
 	report_run("libmpu.so's client without the module", case_preload_without, 30);
 	report_run("libmpu-client without the module", case_client_without, 30);
+	pidns_run(0);
 	report_run("the kernel log: one line a load, nothing else", case_kernel_log, 30);
 	kernel_leaks_run();
 }
@@ -171,6 +172,8 @@ int main(int argc, char **argv)
 		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
 	else if (argc > 1 && strcmp(argv[1], "rounds") == 0)
 		intercept_rounds_run(argc > 2 ? atoi(argv[2]) : 0);
+	else if (argc > 1 && strcmp(argv[1], "pidns") == 0)
+		pidns_run(argc > 2 ? atoi(argv[2]) : 0);
 	else if (argc > 1 && strcmp(argv[1], "absent") == 0)
 		absent_run();
 	else
