@@ -6,7 +6,8 @@
  * drivers know it by. The functions here tell one from the other. They ask the kernel:
  *
  *   1. mpu.ko over generic netlink, where the module is loaded (Linux 5.10 and later);
- *   2. else the host's PID namespace file at /run/mpu/pidns (Linux 6.11 and later).
+ *   2. else the file at /run/mpu/pidns that mpu pidns enable puts there: a BPF iterator (Linux 5.11 and
+ *      later) or the host's PID namespace (Linux 6.11 and later).
  *
  * No privilege is needed, no GPU, no daemon and no --pid=host. On the host itself both numbers are
  * the same.
@@ -23,13 +24,15 @@
  *   - They may be called by many threads at once, in signal handlers, and in the child after
  *     fork(): nothing is kept between two calls, no lock is taken, no memory allocated. They never
  *     wait. A descriptor is open during a call, close-on-exec.
- *   - They use about 1 KB of stack.
+ *   - They use about 2 KB of stack.
  *
  * Errors of every function; a call that fails has changed nothing but the contents of its output:
  *
  *   ENOENT  neither the module is loaded nor the file there
- *   EXDEV   the file is not that of the initial PID namespace: this "host" is itself a container
- *   ENOTTY  the file cannot be asked: Linux before 6.11
+ *   EXDEV   the file is neither an iterator nor the initial PID namespace: this "host" is itself a
+ *           container, or the file is of another kind
+ *   ENOTTY  the namespace file cannot translate: Linux before 6.11
+ *   EBADMSG the iterator is of another version of mpu
  *   EACCES, EPERM  a sandbox refuses what was tried
  *   EMFILE, ENFILE, ENOMEM, ENOBUFS  the system has run out of something
  *

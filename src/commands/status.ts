@@ -27,7 +27,7 @@ const PIDNS: Record<PidnsState, string> = {
   absent: 'is not there',
   unreadable: 'cannot be looked at',
   directory: 'is a directory, not a namespace',
-  ordinary: 'is a file that nothing is mounted on, or of another version',
+  ordinary: 'is a file that nothing is mounted on',
   'other-namespace': 'is not the initial PID namespace',
 };
 

@@ -5,19 +5,20 @@ import type { Test } from 'tap';
 import { baseImage } from '../support/base-image.js';
 import { lib64Image } from '../support/lib64-image.js';
 import { writeMuslImage } from '../support/musl-image.js';
-import { MOUNT_PIDNS, type PrivateHost } from './host.js';
+import type { PrivateHost } from './host.js';
 
 /** Where a 64-bit program of Debian finds the library. */
 export const LIBRARY = '/usr/lib/mpu/lib/x86_64-linux-gnu/libmpu.so';
 
-/** Tests containers of every kind; leaves the image `localhost/debian:1`. `directory` is for files. */
+/** Tests containers of every kind; leaves the image `localhost/debian:1`. `directory` is for files, `translator` puts one at /run/mpu/pidns. */
 export async function checkContainers(
   t: Test,
   host: PrivateHost,
   engine: 'podman' | 'docker',
   directory: string,
+  translator: string,
 ): Promise<void> {
-  await host.check(`${MOUNT_PIDNS}; mpu cdi generate --output /etc/cdi/mpu.json`);
+  await host.check(`${translator}; mpu cdi generate --output /etc/cdi/mpu.json`);
   await host.check(`${engine} import ${await baseImage(['libc6:i386', 'hello:i386'])} localhost/debian:1`);
   const runIn = (options: string, command: string): ReturnType<typeof host.run> =>
     host.run(`${engine} run --rm --network=none ${options} ${command}`);
@@ -33,7 +34,7 @@ export async function checkContainers(
         t.match(maps, { status: 0, stderr: '' });
         t.ok(maps.stdout.includes(LIBRARY), `${device} ${options}: it has the library`);
         t.match(maps.stdout, / \/usr\/lib\/mpu ro,nosuid,nodev/, 'read-only');
-        t.match(maps.stdout, / pid:\[\d+\] \/run\/mpu\/pidns ro,/, 'and the namespace of the host');
+        t.match(maps.stdout, / (pid:\[\d+\]|\/direct|\/read) \/run\/mpu\/pidns ro,/, 'and the translator of the host');
       }
       const hello = await runIn(`--device dev.mpu/preload=${device}`, 'localhost/debian:1 hello');
       t.same(hello, { status: 0, stdout: 'Hello, world!\n', stderr: '' }, `${device}: a 32-bit program is silent`);

@@ -12,7 +12,7 @@ import { dockerWithCdi, startDockerOn } from '../support/docker-cdi.js';
 import { lacking } from '../support/engines.js';
 import { checkComparison } from '../support/comparison.js';
 import { checkContainers } from './containers.js';
-import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
+import { ENABLE_ITERATOR, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
 
 const missing = await lacking(['podman', 'runc', 'mmdebstrap', 'unshare', 'nsenter', 'musl-gcc'], true);
 const programs = missing === false ? await dockerWithCdi() : '';
@@ -43,7 +43,7 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
   const spec = 'mpu cdi generate --output /var/run/cdi/mpu.json >&2';
   const prepare = [
     PRIVATE_DIRECTORIES,
-    MOUNT_PIDNS,
+    ENABLE_ITERATOR,
     spec,
     startDaemon(directory, join(cache, 'demo', `base-${client.version}.tar`)),
   ].join('\n');
@@ -73,5 +73,5 @@ await t.test('containers of every kind', { skip }, async (t) => {
   t.teardown(() => host.stop());
   const stop = await startDockerOn(host, directory, '{"features":{"cdi":true}}');
   t.teardown(stop);
-  await checkContainers(t, host, 'docker', directory);
+  await checkContainers(t, host, 'docker', directory, ENABLE_ITERATOR);
 });

@@ -2,7 +2,6 @@
 /** This machine with a /run, a /var/lib and an /etc that are not its own, so that nothing written there stays. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkout, run, type Ended } from '../support/mpu.js';
 
@@ -20,6 +19,9 @@ PATH=/run/mpu-bin:$PATH`;
 /** Puts the PID namespace of the tests where containers are given it from. */
 export const MOUNT_PIDNS = 'mkdir -p /run/mpu; touch /run/mpu/pidns; mount --bind /proc/self/ns/pid /run/mpu/pidns';
 
+/** Puts the BPF iterator there; the PID namespace where this kernel has none, or where the tests run in a container. */
+export const ENABLE_ITERATOR = `mpu pidns enable --translator bpf >&2 || { ${MOUNT_PIDNS}; }`;
+
 /** A mount namespace with such directories. Needs root. */
 export class PrivateHost {
   private constructor(
@@ -30,16 +32,11 @@ export class PrivateHost {
     readonly stop: () => Promise<void>,
   ) {}
 
-  /** `env` is what commands run with. With `pids` it has PIDs of its own, too: its process 1 may be looked at. */
-  static async start(env: NodeJS.ProcessEnv = process.env, pids = false): Promise<PrivateHost> {
+  /** `env` is what commands run with. */
+  static async start(env: NodeJS.ProcessEnv = process.env): Promise<PrivateHost> {
     const script = `set -e; ${PRIVATE_DIRECTORIES}; echo ready; exec cat`;
-    const namespaces = [
-      '--mount',
-      '--propagation',
-      'private',
-      ...(pids ? ['--pid', '--fork', '--mount-proc', '--kill-child'] : []),
-    ];
-    const holder = spawn('unshare', [...namespaces, 'sh', '-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const arguments_ = ['--mount', '--propagation', 'private', 'sh', '-c', script];
+    const holder = spawn('unshare', arguments_, { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(holder, 'exit');
     const ready = await Promise.race([once(holder.stdout, 'data').then(() => true), ended.then(() => false)]);
     if (!ready || holder.pid === undefined) throw new Error('no private /run, /var/lib and /etc');
@@ -48,11 +45,7 @@ export class PrivateHost {
       await ended;
     };
     const path = `/run/mpu-bin:${env.PATH ?? ''}`;
-    const shell = pids
-      ? (await readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8')).trim()
-      : String(holder.pid);
-    const target = [`--target=${shell}`, '--mount', ...(pids ? ['--pid'] : [])];
-    return new PrivateHost(target, { ...env, PATH: path }, stop);
+    return new PrivateHost([`--target=${holder.pid}`, '--mount'], { ...env, PATH: path }, stop);
   }
 
   /** Runs a shell script in it, where `mpu` is the one of this checkout. */

@@ -12,7 +12,7 @@ import { lacking, startPodman } from '../support/engines.js';
 import { checkComparison } from '../support/comparison.js';
 import { writeStandInLibraries } from '../support/tiny-layout.js';
 import { LIBRARY, checkContainers } from './containers.js';
-import { MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
+import { ENABLE_ITERATOR, MOUNT_PIDNS, PRIVATE_DIRECTORIES, PrivateHost } from './host.js';
 
 const skip = await lacking(['podman', 'runc', 'mmdebstrap', 'unshare', 'nsenter', 'musl-gcc'], true);
 
@@ -26,12 +26,12 @@ await t.test('the real nvidia-smi is right in an untouched image', { skip }, asy
   const stage = await containersRunner(join(cache, 'demo'), client, (line) => {
     t.comment(line);
   });
-  const prepare = `${PRIVATE_DIRECTORIES}\n${MOUNT_PIDNS}\nmpu cdi generate --output /var/run/cdi/mpu.json >&2`;
-  for (const [regime, device] of [
-    ['R1', 'all'],
-    ['R4', 'all'],
-    ['R0', 'env'],
+  for (const [regime, device, translator] of [
+    ['R1', 'all', ENABLE_ITERATOR],
+    ['R4', 'all', MOUNT_PIDNS],
+    ['R0', 'env', ENABLE_ITERATOR],
   ] as const) {
+    const prepare = `${PRIVATE_DIRECTORIES}\n${translator}\nmpu cdi generate --output /var/run/cdi/mpu.json >&2`;
     const after = [
       'podman',
       'run',
@@ -51,7 +51,7 @@ await t.test('containers of every kind', { skip }, async (t) => {
   t.teardown(() => podman.stop());
   const host = await PrivateHost.start(podman.env);
   t.teardown(() => host.stop());
-  await checkContainers(t, host, 'podman', podman.directory);
+  await checkContainers(t, host, 'podman', podman.directory, MOUNT_PIDNS);
 
   await t.test('a running container outlives an upgrade and mpu cdi remove', async (t) => {
     await host.check('podman run --detach --name long --network=none --device dev.mpu/preload=all debian:1 sleep 1000');

@@ -22,8 +22,10 @@ export const SHUTDOWN =
 
 /** A host on which {@link BOOT} can be run. Needs root. */
 export async function startHostToBoot(env: NodeJS.ProcessEnv = process.env): Promise<PrivateHost> {
-  return PrivateHost.start(
-    { ...env, XDG_RUNTIME_DIR: '/run/user', HOME: '/run/home', DBUS_SESSION_BUS_ADDRESS: '' },
-    true,
-  );
+  return PrivateHost.start({
+    ...env,
+    XDG_RUNTIME_DIR: '/run/user',
+    HOME: '/run/home',
+    DBUS_SESSION_BUS_ADDRESS: '',
+  });
 }

@@ -43,11 +43,7 @@ await t.test('install, boot, remove', { skip }, async (t) => {
     stdout: /^\/var\/run\/cdi\/mpu\.json\n {2}installed\n[^]*pidns: given to containers/,
     stderr: '',
   });
-  t.equal(
-    await host.check('stat -Lc %i /run/mpu/pidns'),
-    await host.check('stat -Lc %i /proc/1/ns/pid'),
-    'the namespace of process 1',
-  );
+  t.match(await host.run('mpu pidns status'), { stdout: /translator: (bpf|nsfs)/ }, 'a translator is there');
   t.match(await host.check('cat /var/run/cdi/mpu.json'), /"hostPath": "\/run\/mpu\/pidns"/);
   t.match(await host.run(`systemd-analyze verify ${UNITS}`), { status: 0, stderr: '' }, 'the units are well-formed');
   await host.check('rm /run/systemctl.log');
@@ -56,16 +52,16 @@ await t.test('install, boot, remove', { skip }, async (t) => {
 
   await t.test('at the next boot', async (t) => {
     await host.check(SHUTDOWN);
-    t.equal(await host.check('ls /run/mpu'), '', 'the namespace is taken away');
-    await host.check('rm -r /run/mpu /run/cdi');
+    t.equal(await host.check('ls /run | grep mpu$ || true'), '', 'the translator is taken away');
+    await host.check('rm -r /run/cdi');
     await host.check(BOOT);
     await host.check('systemctl start multi-user.target');
     t.match(
       await host.check('cat /var/run/cdi/mpu.json'),
       /"hostPath": "\/run\/mpu\/pidns"/,
-      'first the namespace, then the spec',
+      'first the translator, then the spec',
     );
-    t.match(await host.check('findmnt --noheadings /run/mpu/pidns'), 'nsfs');
+    t.match(await host.check('findmnt --noheadings /run/mpu/pidns'), /bpf|nsfs/);
   });
 
   await t.test('removed: nothing is left', async (t) => {
@@ -77,8 +73,8 @@ await t.test('install, boot, remove', { skip }, async (t) => {
       used: [],
     });
     t.equal(
-      await host.check('ls /run/mpu /var/lib/mpu /run/cdi; find /etc/systemd -name "mpu*"'),
-      '/run/cdi:\n\n/run/mpu:\n\n/var/lib/mpu:\n',
+      await host.check('ls /var/lib/mpu /run/cdi; ls -d /run/mpu || true; find /etc/systemd -name "mpu*"'),
+      '/run/cdi:\n\n/var/lib/mpu:\n',
     );
     t.match(await host.run('mpu cdi remove'), { status: 0, stdout: 'nothing to remove\n' });
   });

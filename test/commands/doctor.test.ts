@@ -61,7 +61,7 @@ function normalised(text: string, machine: Machine, container = ''): string {
 }
 
 /** What to do about a missing file, with systemd and without. */
-const MOUNTING = /mount --bind \/proc\/self\/ns\/pid|mpu cdi install|systemctl .*mpu-pidns/;
+const MOUNTING = /mpu pidns enable|systemctl .*mpu-pidns/;
 
 const name = (kind: string): string => `${kind}-doctor-${process.pid}`;
 

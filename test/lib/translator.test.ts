@@ -69,7 +69,7 @@ await t.test(
     });
     await t.rejects(translate([1], 'to-host', { method: 'nsfs', pidns: '/etc/passwd' }), {
       code: 'no-translator',
-      why: /no PID namespace/,
+      why: /neither a PID namespace nor a BPF iterator/,
     });
     await t.rejects(translate([1.5], 'to-host'), { code: 'usage', exitCode: 2 });
     await t.rejects(translate([-1], 'to-host'), { code: 'usage' });

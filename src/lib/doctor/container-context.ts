@@ -219,7 +219,9 @@ async function look(container: Container | undefined): Promise<ContainerContext>
     proof: undefined,
     proofError: undefined,
     mountCommand:
-      container === undefined ? 'sudo mpu cdi install' : mountCommand(await findPidnsBoot(await Host.open())),
+      container === undefined
+        ? 'sudo mpu pidns enable --persist'
+        : mountCommand(await findPidnsBoot(await Host.open())),
   };
   try {
     context.intercepted = await isIntercepted();

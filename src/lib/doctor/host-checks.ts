@@ -173,7 +173,7 @@ const PIDNS_FINDINGS: Record<Exclude<PidnsState, 'host' | 'iterator'>, (path: st
   absent: (path) => `${path} is not there; the mount is gone after each boot`,
   unreadable: (path) => `${path} cannot be looked at`,
   directory: (path) => `${path} is a directory: docker makes one when it is asked for a file that is missing`,
-  ordinary: (path) => `${path} is an ordinary file, as after a boot, or of another version of mpu`,
+  ordinary: (path) => `${path} is an ordinary file: nothing is mounted on it, as after a boot`,
   'other-namespace': (path) => `${path} is not the initial PID namespace: this "host" is itself a container`,
 };
 

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { ExitCode, MpuError } from '../errors.js';
 import { packageRoot } from '../package/root.js';
+import { hostArchitecture } from '../payload/libraries.js';
 import { lastLines } from '../system/program.js';
 import { runProcess } from '../system/run-process.js';
-
-const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
 /** A step of the loader that failed. */
 export interface LoaderFailure {
@@ -26,7 +25,7 @@ export type LoaderResult = { words: string[] } | { failure: LoaderFailure };
 const FAILURE = /^mpu-pidns: (\w+): errno (\d+): (.*)$/m;
 
 async function findLoader(what: string): Promise<string> {
-  const path = join(packageRoot, 'build', 'bpf', ARCHITECTURES[process.arch] ?? process.arch, 'mpu-pidns');
+  const path = join(packageRoot, 'build', 'bpf', hostArchitecture() ?? process.arch, 'mpu-pidns');
   const exists = await access(path, constants.X_OK).then(
     () => true,
     () => false,

@@ -131,7 +131,10 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   [
     'nothing is there, on a kernel that needs none',
     await host('6.12.1'),
-    { proof: { verdict: 'fail', next: /^sudo mpu cdi install$/ }, dkms: { verdict: 'info', why: /^not installed$/ } },
+    {
+      proof: { verdict: 'fail', next: /^sudo mpu pidns enable --persist$/ },
+      dkms: { verdict: 'info', why: /^not installed$/ },
+    },
   ],
   [
     'nothing can be there',
@@ -362,7 +365,13 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   [
     'a file that is gone after a boot',
     await host('6.12.1', { ...byFile, pidnsBoot: { hasSystemd: true, unit: 'absent' } }),
-    { pidns: { verdict: 'warn', why: /nothing that is known here mounts it again/, next: /^sudo mpu cdi install$/ } },
+    {
+      pidns: {
+        verdict: 'warn',
+        why: /nothing that is known here mounts it again/,
+        next: /^sudo mpu pidns enable --persist$/,
+      },
+    },
   ],
   [
     'a unit that is not enabled',
@@ -372,7 +381,7 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   [
     'a file that is gone after a boot, without systemd',
     await host('6.12.1', { ...byFile, pidnsBoot: { hasSystemd: false, unit: 'absent' } }),
-    { pidns: { verdict: 'warn', next: /at each boot: sudo mkdir -p \/run\/mpu;.*mount --bind/ } },
+    { pidns: { verdict: 'warn', next: /at each boot: sudo mpu pidns enable$/ } },
   ],
   [
     'a file that is gone after a boot, beside the module',
@@ -399,7 +408,10 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   [
     'no file, and no systemd',
     await host('6.12.1', { pidnsBoot: { hasSystemd: false, unit: 'absent' } }),
-    { pidns: { verdict: 'info', next: /mount --bind/ }, proof: { verdict: 'fail', next: /mount --bind/ } },
+    {
+      pidns: { verdict: 'info', next: /^sudo mpu pidns enable$/ },
+      proof: { verdict: 'fail', next: /^sudo mpu pidns enable$/ },
+    },
   ],
   [
     'a host in a container',
@@ -409,7 +421,7 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   [
     'a directory in the place of the file',
     await host('6.12.1', { pidns: 'directory' }),
-    { pidns: { verdict: 'info', next: /^sudo rmdir \/run\/mpu\/pidns; sudo mpu cdi install$/ } },
+    { pidns: { verdict: 'info', next: /^sudo rmdir \/run\/mpu\/pidns; sudo mpu pidns enable --persist$/ } },
   ],
   [
     'a translator that lies',
@@ -467,7 +479,7 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
   [
     'nothing, for a driver that needs nothing',
     await host('6.12.1', R4),
-    { proof: { verdict: 'warn', why: /nobody translates for containers/, next: /mpu cdi install/ } },
+    { proof: { verdict: 'warn', why: /nobody translates for containers/, next: /mpu pidns enable --persist/ } },
   ],
   [
     'a kernel that is too old for mpu, for a driver that needs none',
