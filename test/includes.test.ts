@@ -8,7 +8,8 @@ import { packageRoot } from '#mpu/lib/package/root.js';
 /** The directories that the sources of each may include from. */
 const ALLOWED: Record<string, readonly string[]> = {
   kernel: ['kernel'],
-  preload: ['preload', 'kernel'],
+  preload: ['preload', 'kernel', 'bpf/pidns-file.h'],
+  bpf: ['bpf', 'preload', 'kernel'],
   client: ['client', 'preload', 'kernel'],
   'src/native': ['src/native', 'preload', 'kernel'],
 };

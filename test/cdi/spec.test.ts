@@ -106,7 +106,7 @@ await t.test('on a host', { skip: await lacking(['unshare', 'nsenter', 'mount'],
     t.match(without, { status: 0, stderr: /\/run\/mpu\/pidns is not there: .* mpu\.ko/ });
     t.equal(parse(without.stdout).containerEdits.mounts.length, 1);
     const plain = await host.run('mkdir -p /run/mpu; touch /run/mpu/pidns; mpu cdi generate');
-    t.match(plain, { status: 0, stderr: /\/run\/mpu\/pidns has no PID namespace mounted on it: .* mpu\.ko/ });
+    t.match(plain, { status: 0, stderr: /\/run\/mpu\/pidns has no translator mounted on it: .* mpu\.ko/ });
     t.equal(parse(plain.stdout).containerEdits.mounts.length, 1, 'a file that a mount has failed on is not given');
     await host.check(MOUNT_PIDNS);
     const spec = await host.run('mpu cdi generate');

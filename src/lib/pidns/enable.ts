@@ -96,7 +96,11 @@ export async function enablePidns(options: EnableOptions = {}): Promise<EnableRe
   if (persist) await checkSystemd();
   const before = await pidnsStatus();
   const { skipped, changed } = await rollBackOnFailure(async (rollback) => {
-    if (before.translator === null) rollback.push(async () => void (await runLoader(['disable', DEFAULT_PIDNS], WHAT)));
+    if (before.translator === null) {
+      rollback.push(async () => {
+        await runLoader(['disable', DEFAULT_PIDNS], WHAT);
+      });
+    }
     const skipped = await place(translator, before);
     throwIfInterrupted(signal);
     if (!persist) return { skipped, changed: false };
