@@ -6,8 +6,8 @@
  * drivers know it by. The functions here tell one from the other. They ask the kernel:
  *
  *   1. mpu.ko over generic netlink, where the module is loaded (Linux 5.10 and later);
- *   2. else the file at /run/mpu/pidns that mpu pidns enable puts there: a BPF iterator (Linux 5.11 and
- *      later) or the host's PID namespace (Linux 6.11 and later).
+ *   2. else the file at /run/mpu/pidns that mpu pidns enable puts there: a BPF iterator (Linux 5.11
+ * and later) or the host's PID namespace (Linux 6.11 and later).
  *
  * No privilege is needed, no GPU, no daemon and no --pid=host. On the host itself both numbers are
  * the same.

@@ -107,7 +107,7 @@ int btf_read(struct btf *btf, const void *data, unsigned long size)
 	if (count < 0 || btf->strings[btf->strings_size - 1])
 		return -MPU_EBADMSG;
 	btf->count = (mpu_u32)count;
-	btf->types = mpu_sys_map(((unsigned long)count + 1) * sizeof(*btf->types));
+	btf->types = mpu_sys_map(0, ((unsigned long)count + 1) * sizeof(*btf->types));
 	if (!btf->types)
 		return -ENOMEM;
 	walk(types, header->types_size, btf->types);

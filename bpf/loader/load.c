@@ -71,7 +71,7 @@ static const char *reason_in(char *log)
 static int read_whole(const char *path, const void **data, unsigned long *size)
 {
 	enum { ROOM = 64 << 20 }; /* the BTF of a kernel has 4 to 10 MB */
-	char *memory = mpu_sys_map(ROOM);
+	char *memory = mpu_sys_map(0, ROOM);
 	int fd = (int)mpu_sys_open(path);
 	long got = 1;
 
@@ -102,7 +102,7 @@ static long load_program(const struct object *form, const struct btf *kernel)
 		result = object_section(form, "license", &license);
 	if (result)
 		return result;
-	program = mpu_sys_map(code.size);
+	program = mpu_sys_map(0, code.size);
 	if (!program)
 		return -ENOMEM;
 	memcpy(program, code.data, code.size);
@@ -119,7 +119,7 @@ static long load_program(const struct object *form, const struct btf *kernel)
 	if (result != -EACCES && result != -MPU_EINVAL)
 		return result;
 	/* Once more, to learn why. */
-	log = mpu_sys_map(LOG_SIZE);
+	log = mpu_sys_map(0, LOG_SIZE);
 	if (!log)
 		return result;
 	arguments.log_level = 1;
@@ -133,8 +133,8 @@ int load_iterator(const struct object **form)
 {
 	struct link_create link = {.attach_type = BPF_TRACE_ITER};
 	const struct object *each;
-	const void *data;
-	unsigned long size;
+	const void *data = 0;
+	unsigned long size = 0;
 	struct btf kernel;
 	long result = read_whole(KERNEL_BTF, &data, &size);
 

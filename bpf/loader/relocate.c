@@ -136,7 +136,7 @@ int relocate(const struct object *object, const struct btf *kernel, struct bpf_i
 	const struct relocation_head *head;
 	const struct relocation *relocation;
 	struct btf own;
-	mpu_u32 i, value;
+	mpu_u32 i, value = 0;
 	int error = object_section(object, ".BTF", &types);
 
 	if (!error)

@@ -41,7 +41,7 @@ function unsupported(host: Host, why: string): MpuError {
     code: 'kernel-unsupported',
     what: `mpu.ko cannot run on kernel ${host.kernel}`,
     why,
-    next: "do without the module: sudo mpu pidns enable, on Linux 5.11 and later with BTF",
+    next: 'do without the module: sudo mpu pidns enable, on Linux 5.11 and later with BTF',
     exitCode: ExitCode.hostUnsupported,
   });
 }

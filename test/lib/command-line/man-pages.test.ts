@@ -74,7 +74,10 @@ await t.test('libmpu(7) says what the library does', async (t) => {
     switches,
     'and what switches them',
   );
-  for (const path of [...named(pidns, /#define MPU_PIDNS_PATH "(.*)"/g), ...named(netlink, /mpu_sys_open\("(.*)"\)/g)]) {
+  for (const path of [
+    ...named(pidns, /#define MPU_PIDNS_PATH "(.*)"/g),
+    ...named(netlink, /mpu_sys_open\("(.*)"\)/g),
+  ]) {
     t.match(page, new RegExp(`^\\.I ${path}$`, 'm'), path);
   }
 });
