@@ -14,7 +14,7 @@ await t.test('the units in the package', { skip: await lacking(['systemd-analyze
     'verify',
     ...['pidns', 'cdi'].map((name) => join(checkout, `packaging/systemd/mpu-${name}.service`)),
   ]);
-  t.equal(verified.stderr.replace(/^.*\/usr\/bin\/mpu is not executable.*\n/m, ''), '');
+  t.equal(verified.stderr.replace(/^.*\/usr\/bin\/mpu is not executable.*\n/gm, ''), '');
 });
 
 const skip = await lacking(['unshare', 'nsenter', 'systemctl', 'systemd-analyze'], true);

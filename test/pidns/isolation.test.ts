@@ -145,10 +145,11 @@ nsenter --pid=/proc/$other/ns/pid_for_children ${READER} list; echo; nsenter --n
     const script = contain(`exec 8<&0; echo ready; read -r <&8; exec ${READER} list`, '--mount');
     const disabled = await host.check(`
 coproc ${script}
-read -r -u "\${COPROC[0]}"
+exec 5<&"\${COPROC[0]}" 6>&"\${COPROC[1]}"
+read -r -u 5
 mpu pidns disable >/dev/null
-echo >&"\${COPROC[1]}"
-cat <&"\${COPROC[0]}"
+echo >&6
+cat <&5
 test ! -e /run/mpu`);
     t.equal(records(disabled).length, 1, 'it still reads its own list');
   });
