@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Debian's kernels, image and headers, kept in `.cache/kernels`. */
 import { execFile } from 'node:child_process';
+import { mkdirSync, realpathSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -49,7 +50,12 @@ export const SERIES = ['5.10', '6.1', '6.12', '7.2', '7.3'] as const;
 export type Series = (typeof SERIES)[number];
 
 const DEBIAN_ARCHITECTURE: Record<Architecture, string> = { x86_64: 'amd64', aarch64: 'arm64' };
-const root = join(packageRoot, '.cache', 'kernels');
+const root = ((): string => {
+  const directory = join(packageRoot, '.cache', 'kernels');
+  mkdirSync(directory, { recursive: true });
+  // Headers name their own place, and several checkouts can share one cache by a link.
+  return realpathSync(directory);
+})();
 
 /** Where kernels are kept. */
 export const kernelCache = root;
@@ -165,6 +171,7 @@ async function unpackKernel(
   // Scripts name the programs by path, which changes when the tree moves into place.
   await run('sh', ['-c', `grep -rlIF "$1" "$1/usr/lib" | xargs -r sed -i "s#$1#$2#g"`, 'sh', tree, place]);
   await writeFile(join(tree, 'release'), packages.release);
+  await writeFile(join(tree, 'place'), place);
   await publish(tree, place);
 }
 
@@ -217,7 +224,11 @@ export async function kernelOf(
   cache = root,
 ): Promise<Kernel> {
   const place = join(cache, architecture, flavour === 'cloud' ? series : `${series}-${flavour}`);
-  const release = (): Promise<string | undefined> => readFile(join(place, 'release'), 'utf8').catch(() => undefined);
+  const read = (name: string): Promise<string | undefined> =>
+    readFile(join(place, name), 'utf8').catch(() => undefined);
+  // One that was moved with its checkout is of no use: its headers name the old place.
+  const release = async (): Promise<string | undefined> =>
+    (await read('place')) === place ? read('release') : undefined;
   if ((await release()) === undefined) {
     await withLock(join(cache, 'lock'), async () => {
       if ((await release()) !== undefined) return;
