@@ -19,6 +19,11 @@ static inline bool GENL_REQ_ATTR_CHECK(const struct genl_info *info, int attribu
 }
 #endif
 
+/* Before Linux 6.1 a message can only be pointed to. The module's own outlive the request. */
+#ifndef NL_SET_ERR_MSG_FMT
+#define NL_SET_ERR_MSG_FMT(extack, format, text) ((extack)->_msg = (text))
+#endif
+
 /*
  * Redirecting a function from a callback of ftrace takes the function's arguments and a way to set
  * where it goes on. MPU_CAN_REDIRECT is defined where there are both.

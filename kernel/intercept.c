@@ -15,6 +15,8 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
@@ -27,9 +29,8 @@
 #define SETTLED_AGE 60
 
 /*
- * When the module goes, nothing is left that says what was a moment ago: that is to be seen for
- * long enough that hardly any caller misses it, one that has used up its share of the processor
- * included.
+ * After unload nothing records that interception was on just now. That state stays readable long
+ * enough for nearly every caller to see it, even for one that was preempted.
  */
 #define LINGER_MS 200
 
@@ -70,7 +71,7 @@ static const char *explain(int err)
 	}
 }
 
-/* Brings it about, or not, as far as can be now. */
+/* Attaches or detaches so that the redirection matches on, if that is possible now. */
 static int apply(bool on)
 {
 	bool attach = on && driver && phase == PHASE_RUNNING;
@@ -88,7 +89,7 @@ static void apply_aloud(void)
 
 	WRITE_ONCE(refusal, err);
 	if (err)
-		pr_warn("mpu: no interception: %s (%d)\n", explain(err), err);
+		pr_warn("no interception: %s (%d)\n", explain(err), err);
 }
 
 /* Whether the last attempt may have failed for what has passed since. */
@@ -149,7 +150,7 @@ int mpu_intercept_set(bool on, const char **reason)
 	err = on && phase == PHASE_UNLOADING ? -ESHUTDOWN : apply(on);
 	if (on && !err)
 		WRITE_ONCE(wanted, true);
-	/* What was not asked for before is off after a refusal, as it was. */
+	/* If interception was off, a refused request leaves it off and is not remembered. */
 	WRITE_ONCE(refusal, on && !before ? 0 : err);
 	if (phase == PHASE_RUNNING && !err && on != before && !driver)
 		mpu_redirect_renew();
@@ -227,13 +228,17 @@ static int refuse(const char *value, const struct kernel_param *parameter)
 	return -EPERM;
 }
 
-/* "on" or "off", the generation, and whether that has been so for a while: for libmpu.so. */
+/*
+ * For libmpu.so: "on" or "off", the generation, and whether that has been so for a while. It is the
+ * state of the task that reads it: the answers to a task in the initial PID namespace are never
+ * rewritten, whatever is switched, and a task does not leave its namespace.
+ */
 static int get_state(char *buffer, const struct kernel_param *parameter)
 {
 	u64 generation;
 	bool settled;
 
-	if (!mpu_redirect_possible())
+	if (!mpu_redirect_possible() || task_active_pid_ns(current) == &init_pid_ns)
 		return sysfs_emit(buffer, "off 0 settled\n");
 	generation = mpu_redirect_generation();
 	/* The first one comes while this file is there already. */
@@ -248,7 +253,7 @@ static const struct kernel_param_ops state_parameter = {
 };
 
 module_param_cb(intercepting, &state_parameter, NULL, 0444);
-MODULE_PARM_DESC(intercepting, "whether it does so now, and since when (read-only)");
+MODULE_PARM_DESC(intercepting, "if it does so now for the reader, and since when (read-only)");
 
 int mpu_intercept_init(void)
 {

@@ -17,7 +17,6 @@
  * rest of its address space are like. Memory and result are put in order before the call returns.
  */
 #include <linux/fs.h>
-#include <linux/kdev_t.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
@@ -69,11 +68,8 @@ static int answer_translate(void *context, enum mpu_rm_direction direction, cons
 	struct pid_namespace *ns = task_active_pid_ns(current);
 
 	if (direction == MPU_RM_TO_HOST)
-		mpu_pidmap_translate(ns, &init_pid_ns, in, out, count);
-	else
-		mpu_pidmap_translate(&init_pid_ns, ns, in, out, count);
-	cond_resched();
-	return 1;
+		return mpu_pidmap_to_host(ns, in, out, count) >= 0;
+	return mpu_pidmap_to_ns(ns, in, out, count) >= 0;
 }
 
 static mpu_u32 answer_control(void *context, mpu_u32 cmd, void *params, mpu_u32 size)
@@ -195,24 +191,17 @@ static void rewrite(struct answer *answer, struct memory *memory)
 	give_back(answer, memory->params, status);
 }
 
-/* NV_ESC_RM_CONTROL's argument, bare or wrapped. */
+/* The control, bare or in an XFER, which names it by number and size too. */
 static struct mpu_rm_nvos54 __user *find_control(unsigned int cmd, unsigned long arg)
 {
 	struct mpu_rm_xfer xfer;
 
-	if (cmd == MPU_RM_IOCTL_CONTROL)
+	if (mpu_ioctl_is_control(cmd))
 		return (struct mpu_rm_nvos54 __user *)arg;
 	if (copy_from_user(&xfer, (const void __user *)arg, sizeof(xfer)) ||
 	    xfer.cmd != MPU_RM_ESC_CONTROL || xfer.size != sizeof(struct mpu_rm_nvos54))
 		return NULL;
 	return user_pointer(xfer.ptr);
-}
-
-static bool is_nvidiactl(const struct file *file)
-{
-	const struct inode *inode = file_inode(file);
-
-	return imajor(inode) == MPU_RM_DEV_MAJOR && iminor(inode) == MPU_RM_DEV_MINOR;
 }
 
 void mpu_ioctl_rewrite(struct file *file, unsigned int cmd, unsigned long arg)
@@ -226,7 +215,7 @@ void mpu_ioctl_rewrite(struct file *file, unsigned int cmd, unsigned long arg)
 	    copy_from_user(&call.control, call.user_control, sizeof(call.control)))
 		return;
 	if (!mpu_rm_is_known(control->cmd) || (control->flags & MPU_RM_FLAG_SERIALIZED) ||
-	    !mpu_rm_status_matters(control->cmd, control->status) || !is_nvidiactl(file))
+	    !mpu_rm_status_matters(control->cmd, control->status))
 		return;
 	call.user_params = user_pointer(control->params);
 	if (find_room(control, &call.array_room)) {

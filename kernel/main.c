@@ -18,7 +18,7 @@ static int __init mpu_init(void)
 		mpu_intercept_exit();
 		return err;
 	}
-	pr_info("mpu: " MPU_VERSION ", ABI %d\n", MPU_ABI_VERSION);
+	pr_info(MPU_VERSION ", ABI %d\n", MPU_ABI_VERSION);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <net/genetlink.h>
 
 #include "compat.h"
+#include "deferred.h"
 #include "intercept.h"
 #include "ioctl.h"
 #include "netlink.h"
@@ -50,15 +51,17 @@ static bool caller_is_host(void)
 	return !(current->flags & PF_KTHREAD) && caller_pid_ns() == &init_pid_ns;
 }
 
-static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
-			 struct pid_namespace *to)
+/* One of pidmap.h's. */
+typedef int (*translator)(struct pid_namespace *ns, const u32 *in, u32 *out, unsigned int count);
+
+static int mpu_translate(struct genl_info *info, translator translate)
 {
 	const struct nlattr *pids;
 	struct nlattr *answer;
 	struct sk_buff *reply;
-	unsigned int hidden;
 	unsigned int count;
 	void *header;
+	int hidden;
 
 	if (caller_is_unknown(info))
 		return -EPERM;
@@ -77,11 +80,12 @@ static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
 		return -ENOMEM;
 	header = genlmsg_put_reply(reply, info, &mpu_family, 0, info->genlhdr->cmd);
 	answer = header ? nla_reserve(reply, MPU_A_PIDS, nla_len(pids)) : NULL;
-	if (!answer) {
+	hidden = answer ? translate(caller_pid_ns(), nla_data(pids), nla_data(answer), count)
+			: -EMSGSIZE;
+	if (hidden < 0) {
 		nlmsg_free(reply);
-		return -EMSGSIZE;
+		return hidden;
 	}
-	hidden = mpu_pidmap_translate(from, to, nla_data(pids), nla_data(answer), count);
 	genlmsg_end(reply, header);
 
 	this_cpu_inc(mpu_counters.requests);
@@ -92,12 +96,12 @@ static int mpu_translate(struct genl_info *info, struct pid_namespace *from,
 
 static int mpu_to_ns_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return mpu_translate(info, &init_pid_ns, caller_pid_ns());
+	return mpu_translate(info, mpu_pidmap_to_ns);
 }
 
 static int mpu_to_host_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return mpu_translate(info, caller_pid_ns(), &init_pid_ns);
+	return mpu_translate(info, mpu_pidmap_to_host);
 }
 
 static int put_intercept_counters(struct sk_buff *reply)
@@ -176,9 +180,6 @@ too_small:
 
 static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	const char *reason;
-	int err;
-
 	/* Also looks at who opened the socket: root may be made to write into somebody else's. */
 	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
 		NL_SET_ERR_MSG(info->extack, "needs CAP_SYS_ADMIN in the initial user namespace");
@@ -190,12 +191,7 @@ static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	if (GENL_REQ_ATTR_CHECK(info, MPU_A_INTERCEPT))
 		return -EINVAL;
-	err = mpu_intercept_set(nla_get_u32(info->attrs[MPU_A_INTERCEPT]) == MPU_INTERCEPT_ON,
-				&reason);
-	/* NL_SET_ERR_MSG() takes literals alone. */
-	if (err && info->extack)
-		info->extack->_msg = reason;
-	return err;
+	return mpu_deferred_set(skb, nla_get_u32(info->attrs[MPU_A_INTERCEPT]) == MPU_INTERCEPT_ON);
 }
 
 static const struct nla_policy mpu_translate_policy[MPU_A_PIDS + 1] = {
@@ -248,11 +244,19 @@ static struct genl_family mpu_family __ro_after_init = {
 
 int __init mpu_netlink_init(void)
 {
-	return genl_register_family(&mpu_family);
+	int err = mpu_deferred_init();
+
+	if (err)
+		return err;
+	err = genl_register_family(&mpu_family);
+	if (err)
+		mpu_deferred_exit();
+	return err;
 }
 
 void mpu_netlink_exit(void)
 {
-	/* Returns when no request is being handled any more. */
+	/* Returns when no request is being handled any more, except for deferred ones. */
 	genl_unregister_family(&mpu_family);
+	mpu_deferred_exit();
 }

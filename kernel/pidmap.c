@@ -1,104 +1,183 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/bitmap.h>
+/*
+ * A container that asks about a host PID must not learn, by how long the answer takes, if the PID
+ * is in use by a process that it does not see. So no host PID is ever looked up for a container.
+ * The ids that it asks about are hashed, its own namespace is walked once, and each process found
+ * there is looked up among those ids. The ids of the caller's own namespace can be looked up
+ * directly.
+ */
 #include <linux/idr.h>
-#include <linux/minmax.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/radix-tree.h>
+#include <linux/random.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 
+#include "compat.h"
 #include "pidmap.h"
+#include "uapi/mpu.h"
 
-/* Ids looked up in one critical section, so that the longest list delays no grace period. */
+/* Ids in one RCU section, so that neither a long list nor a large container delays a grace period.
+ */
 #define IDS_PER_SECTION 256u
 
-/*
- * A container with a few processes asks about a GPU's hundreds, and nearly all of them are not its
- * own. A look at the few first, one bit for each, spares a lookup for nearly all of the hundreds.
- */
-#define SIEVE_BITS  4096u
-#define SIEVE_WORTH 64u /* ids in a list that make up for preparing the sieve */
+/* Host PID 1 is in no other namespace, and ids above PID_MAX_LIMIT do not exist. */
+#define FIRST_ID 2u
 
-/* Ids in use in a namespace, threads and those below it included. */
-static unsigned int population(const struct pid_namespace *ns)
+/*
+ * The ids of a list, by hash. Indices count from 1, so that 0 ends a chain. The multiplier is
+ * random: no list can be made whose ids share a chain.
+ */
+struct id_table {
+	u32 multiplier;
+	unsigned int shift;
+	u16 *heads;
+	u16 *next;
+};
+
+static unsigned int hash_of(const struct id_table *table, u32 id)
 {
-	return READ_ONCE(ns->pid_allocated) & ~PIDNS_ADDING;
+	return (id * table->multiplier) >> table->shift;
 }
 
-/*
- * Sets the bits of all ids of namespace from that are visible in namespace to. The tree of the
- * latter is walked slot by slot: asking for one next id after the other takes four times as long.
- */
-static void fill_sieve(unsigned long *sieve, struct pid_namespace *from, struct pid_namespace *to)
+/* Returns 0 or -ENOMEM. The table's memory begins at heads. */
+static int fill_table(struct id_table *table, const u32 *ids, unsigned int count)
 {
-	struct radix_tree_iter iter;
-	void __rcu **slot;
+	/* Twice as many chains as ids, and two at least: a shift by 32 is undefined. */
+	unsigned int bits = order_base_2(count) + 1;
+	size_t chains = (size_t)1 << bits;
+	unsigned int i;
 
-	bitmap_zero(sieve, SIEVE_BITS);
-	rcu_read_lock();
-	radix_tree_for_each_slot(slot, &to->idr.idr_rt, &iter, 0) {
-		struct pid *pid = radix_tree_deref_slot(slot);
+	BUILD_BUG_ON(MPU_MAX_PIDS > U16_MAX);
+	table->heads = kvmalloc_array(chains + count, sizeof(u16), GFP_KERNEL_ACCOUNT);
+	if (!table->heads)
+		return -ENOMEM;
+	memset(table->heads, 0, chains * sizeof(u16));
+	table->next = table->heads + chains;
+	table->multiplier = get_random_u32() | 1;
+	table->shift = 32 - bits;
+	for (i = 0; i < count; i++) {
+		u16 *head = &table->heads[hash_of(table, ids[i])];
 
-		if (!pid) /* allocated, and not yet in use */
+		if (ids[i] - FIRST_ID > PID_MAX_LIMIT - FIRST_ID)
 			continue;
-		if (radix_tree_deref_retry(pid)) {
-			slot = radix_tree_iter_retry(&iter);
-			continue;
-		}
-		__set_bit((u32)pid_nr_ns(pid, from) % SIEVE_BITS, sieve);
+		table->next[i] = *head;
+		*head = i + 1;
 	}
-	rcu_read_unlock();
+	return 0;
 }
 
-static u32 translate_one(struct pid_namespace *from, struct pid_namespace *to, u32 id)
+/* The id that the process of pid has in ns, or 0. In an RCU section. */
+static u32 process_id(struct pid *pid, struct pid_namespace *ns)
 {
 	struct task_struct *task;
-	struct pid *pid;
 
-	/* Ids above PID_MAX_LIMIT do not exist, and find_pid_ns() takes an int. */
-	if (id - 1 >= PID_MAX_LIMIT)
-		return 0;
-	pid = find_pid_ns((int)id, from);
-	if (!pid)
-		return 0;
 	if (likely(pid_has_task(pid, PIDTYPE_TGID)))
-		return (u32)pid_nr_ns(pid, to);
+		return (u32)pid_nr_ns(pid, ns);
 
 	/*
 	 * A thread's id. Its process may have ended since, and then has none. An id that lives on
 	 * only as that of a process group or session has no task of its own.
 	 */
 	task = pid_task(pid, PIDTYPE_PID);
-	return task ? (u32)task_tgid_nr_ns(task, to) : 0;
+	return task ? (u32)task_tgid_nr_ns(task, ns) : 0;
 }
 
-unsigned int mpu_pidmap_translate(struct pid_namespace *from, struct pid_namespace *to,
-				  const u32 *in, u32 *out, unsigned int count)
+/* Answers the ids of the list that are pid's. Returns how many there are. In an RCU section. */
+static unsigned int answer_pid(const struct id_table *table, struct pid *pid,
+			       struct pid_namespace *ns, const u32 *in, u32 *out)
 {
-	DECLARE_BITMAP(sieve, SIEVE_BITS);
-	/* Three slots are walked in the time of one lookup. */
-	bool sieved =
-		count >= SIEVE_WORTH && to->level > from->level && population(to) <= count / 2;
+	u32 id = (u32)pid_nr(pid);
+	unsigned int found = 0;
+	unsigned int i;
+
+	for (i = table->heads[hash_of(table, id)]; i; i = table->next[i - 1]) {
+		if (in[i - 1] != id)
+			continue;
+		out[i - 1] = process_id(pid, ns);
+		found += out[i - 1] != 0;
+	}
+	return found;
+}
+
+/*
+ * The tree of the namespace is walked slot by slot: to ask idr_get_next() for one id after the
+ * other takes five times as long. A process that begins meanwhile may be missed: it did not exist
+ * when its id was asked for.
+ */
+static unsigned int walk(const struct id_table *table, struct pid_namespace *ns, const u32 *in,
+			 u32 *out)
+{
+	struct radix_tree_iter iter;
+	unsigned long start = 0;
+	unsigned int found = 0;
+	void __rcu **slot;
+
+	do {
+		unsigned int left = IDS_PER_SECTION;
+
+		rcu_read_lock();
+		radix_tree_for_each_slot(slot, &ns->idr.idr_rt, &iter, start) {
+			struct pid *pid = radix_tree_deref_slot(slot);
+
+			if (!pid) /* allocated, and not yet in use */
+				continue;
+			if (radix_tree_deref_retry(pid)) {
+				slot = radix_tree_iter_retry(&iter);
+				continue;
+			}
+			found += answer_pid(table, pid, ns, in, out);
+			if (--left == 0)
+				break;
+		}
+		rcu_read_unlock();
+		start = iter.index + 1;
+		cond_resched();
+	} while (slot);
+	return found;
+}
+
+int mpu_pidmap_to_ns(struct pid_namespace *ns, const u32 *in, u32 *out, unsigned int count)
+{
+	struct id_table table;
+	unsigned int found;
+
+	/* For the host every id is its own, and nothing is hidden from it. */
+	if (ns == &init_pid_ns)
+		return mpu_pidmap_to_host(ns, in, out, count);
+	if (fill_table(&table, in, count))
+		return -ENOMEM;
+	memset(out, 0, count * sizeof(*out));
+	found = walk(&table, ns, in, out);
+	kvfree(table.heads);
+	return count - found;
+}
+
+int mpu_pidmap_to_host(struct pid_namespace *ns, const u32 *in, u32 *out, unsigned int count)
+{
 	unsigned int hidden = 0;
 	unsigned int i = 0;
 
-	if (sieved)
-		fill_sieve(sieve, from, to);
 	while (i < count) {
 		unsigned int end = min(count, i + IDS_PER_SECTION);
 
 		rcu_read_lock();
 		for (; i < end; i++) {
-			/* A process younger than the sieve was not there when its id was asked for.
-			 */
-			if (sieved && !test_bit(in[i] % SIEVE_BITS, sieve))
-				out[i] = 0;
-			else
-				out[i] = translate_one(from, to, in[i]);
+			struct pid *pid = NULL;
+
+			/* find_pid_ns() takes an int. */
+			if (in[i] - 1 < PID_MAX_LIMIT)
+				pid = find_pid_ns((int)in[i], ns);
+			out[i] = pid ? process_id(pid, &init_pid_ns) : 0;
 			hidden += !out[i];
 		}
 		rcu_read_unlock();
+		cond_resched();
 	}
 	return hidden;
 }

@@ -39,6 +39,7 @@
 /* Between two looks at the number of calls in the driver. */
 #define DRAIN_STEP (HZ / 50 + 1)
 #define DRAIN_SAID (10 * HZ)
+#define WAITING	   "waiting for a process whose /proc/PID/stack has redirected_ioctl\n"
 
 struct traffic {
 	u64 begun;
@@ -125,9 +126,9 @@ static bool is_entry(const struct file *file, unsigned long ip)
 }
 
 /*
- * Whether a control may be one that carries PIDs. Nearly none is, and all others go into the driver
- * at once. Where another thread of the caller makes it another one before the driver looks, the
- * driver's own answer stays, which such a thread could read anyway. What is not there now, the
+ * Returns true for a control that may carry PIDs. Nearly none does, and all others go into the
+ * driver at once. Where another thread of the caller makes it another one before the driver looks,
+ * the driver's own answer stays, which such a thread could read anyway. What is not there now, the
  * driver may find.
  */
 static bool may_matter(const struct mpu_rm_nvos54 __user *control)
@@ -150,17 +151,24 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 	if (task_active_pid_ns(current) == &init_pid_ns)
 		return;
 	cmd = mpu_ftrace_argument(regs, 1);
-	if (cmd != MPU_RM_IOCTL_CONTROL && cmd != MPU_RM_IOCTL_XFER)
+	if (!mpu_ioctl_is_control(cmd) && !mpu_ioctl_is_xfer(cmd))
 		return;
 	if (parent_ip - own_text < own_text_size)
 		return;
 	/* What belongs to it is read later. */
 	if (!(smp_load_acquire(&generation) & MPU_REDIRECT_ACTIVE) || !is_driver(ip))
 		return;
-	if (cmd == MPU_RM_IOCTL_CONTROL &&
+	/*
+	 * The driver's own function has been called, so the file is one of its devices, and the
+	 * argument of such a request is the control's only on nvidiactl. Up to 535 the function is
+	 * that of nvidia-modeset's device too, whose requests are others.
+	 */
+	file = (const struct file *)mpu_ftrace_argument(regs, 0);
+	if (!mpu_driver_is_control_device(file))
+		return;
+	if (mpu_ioctl_is_control(cmd) &&
 	    !may_matter((const struct mpu_rm_nvos54 __user *)mpu_ftrace_argument(regs, 2)))
 		return;
-	file = (const struct file *)mpu_ftrace_argument(regs, 0);
 	if (!is_entry(file, ip)) {
 		mpu_ioctl_pass();
 		return;
@@ -261,7 +269,7 @@ static void get_stuck(int err)
 {
 	stuck = true;
 	__module_get(THIS_MODULE);
-	pr_err("mpu: ftrace has shut itself down (%d): not to be unloaded\n", err);
+	pr_err("ftrace has shut itself down (%d): not to be unloaded\n", err);
 }
 
 /* A tracer of BPF's that is just being attached or detached makes ftrace ask to try again. */
@@ -334,7 +342,7 @@ void mpu_redirect_drain(void)
 	/* Stuck here: only where that came to light in this very unloading. */
 	while (stuck || mpu_redirect_in_flight()) {
 		if (!stuck && said && time_after(jiffies, said + DRAIN_SAID)) {
-			pr_warn("mpu: waiting for a process that sleeps in the NVIDIA driver\n");
+			pr_warn(WAITING);
 			said = 0;
 		}
 		/* Idle: it may take as long as it likes, and the machine may go to sleep. */

@@ -139,7 +139,7 @@ struct mpu_rm_layout {
 	mpu_u16 data_size;
 };
 
-/* Which control it is when its size is in no row, to count what is not understood. */
+/* Returns true for the controls that have rows, of whatever size. */
 int mpu_rm_is_known(mpu_u32 cmd);
 
 /* True when the control can carry PIDs although the driver refused it with this status. */
@@ -151,7 +151,7 @@ int mpu_rm_status_matters(mpu_u32 cmd, mpu_u32 status);
  */
 const struct mpu_rm_layout *mpu_rm_find(mpu_u32 cmd, mpu_u32 size, const void *params);
 
-/* Rows of the table, for tests: index 0 and up, NULL at the end. */
+/* Returns a row of the table by its index from 0 on, NULL behind the last one. */
 const struct mpu_rm_layout *mpu_rm_row(unsigned int index);
 
 /* The user pointer to the array, 0 when the array lies inside params. */

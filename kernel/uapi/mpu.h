@@ -46,7 +46,7 @@
  *     request
  *       MPU_A_INTERCEPT: __u32, MPU_INTERCEPT_OFF or MPU_INTERCEPT_ON
  *     reply
- *       none (an acknowledgment when NLM_F_ACK asks for it)
+ *       none (an acknowledgment when NLM_F_ACK asks for it, sent once it has been switched)
  *
  *     EPERM: the caller lacks CAP_SYS_ADMIN in the initial user namespace or is not in the initial
  *     PID namespace. EOPNOTSUPP: the intercept state is MPU_INTERCEPT_ABSENT. EBUSY: somebody else

@@ -7,6 +7,7 @@
 #include "report.h"
 #include "world.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -14,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,7 +37,7 @@ static struct {
 	uint8_t answers[2][QUESTIONS][PAGES * PAGE];
 	unsigned int driver[2][QUESTIONS];
 	unsigned int all[2][QUESTIONS];
-	volatile uint32_t asked, on, dying;
+	volatile uint32_t asked, on, dying, unloaded;
 } * shared;
 
 static struct {
@@ -260,6 +262,109 @@ static void die(void *argument)
 	gpu_open(&asker, 100, 30);
 	start_watch();
 	ask(&questions[0], false, *at, DIE);
+}
+
+/* True for a thread whose call has come to the module and has not left it. */
+static bool is_in_module(const char *process, const char *thread)
+{
+	char path[600], text[4096];
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/task/%s/stack", process, thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length < 0)
+		return false;
+	text[length] = '\0';
+	return strstr(text, "redirected_ioctl") != NULL;
+}
+
+/* Finds threads of a process in the module, as the command in docs/interception.md does. */
+static unsigned int threads_in_module(const char *process)
+{
+	unsigned int found = 0;
+	struct dirent *thread;
+	char path[300];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", process);
+	tasks = opendir(path);
+	while (tasks && (thread = readdir(tasks)))
+		found += thread->d_name[0] != '.' && is_in_module(process, thread->d_name);
+	if (tasks)
+		closedir(tasks);
+	return found;
+}
+
+static void check_found(pid_t holder)
+{
+	unsigned int found = 0;
+	struct dirent *process;
+	DIR *proc = opendir("/proc");
+
+	CHECK(proc, "errno %d", errno);
+	while ((process = readdir(proc))) {
+		unsigned int threads = threads_in_module(process->d_name);
+
+		CHECK(threads == 0 || atoi(process->d_name) == holder, "%s is in the module",
+		      process->d_name);
+		found += threads;
+	}
+	closedir(proc);
+	CHECK(found == 1, "%u threads are in the module", found);
+}
+
+/* How many moments the driver's part of a call has. */
+static void count_moments(void *unused)
+{
+	(void)unused;
+	gpu_open(&asker, 100, 30);
+	start_watch();
+	CHECK(ask(&questions[0], false, 0, NOTHING) == 0, "refused");
+	shared->driver[0][0] = watch.moments;
+}
+
+static void unload(void *unused)
+{
+	(void)unused;
+	unload_intercepting();
+	shared->unloaded = 1;
+}
+
+/*
+ * A process that serves its own page faults keeps its call in the module, and the module in the
+ * kernel. It can be found, and it can be killed.
+ */
+void case_held_up(void)
+{
+	shared = shared_memory(sizeof(*shared));
+	driver_load("frontend", "regime=R0");
+	load_intercepting("");
+	run_in(CLONE_NEWPID, count_moments, NULL);
+	unload_intercepting();
+	/* In the driver; and after it, where the module reads the answer. */
+	for (int after = 0; after < 2; after++) {
+		unsigned int moment = after ? shared->driver[0][0] + 1 : 1;
+		pid_t holder, unloader;
+
+		load_intercepting("intercept=1");
+		shared->dying = shared->unloaded = 0;
+		holder = start(CLONE_NEWPID, die, &moment);
+		await_word(&shared->dying);
+		check_found(holder);
+		unloader = start_as(0, NULL, 0, unload, NULL);
+		usleep(500000);
+		CHECK(!shared->unloaded, "unloaded under a call");
+		check_found(holder);
+		stop(holder);
+		finish(unloader);
+		CHECK(shared->unloaded, "not unloaded");
+	}
+	driver_unload();
 }
 
 void case_hostile(void)

@@ -248,9 +248,13 @@ void intercept_run(int rounds)
 	kernel_log_start();
 	run("every regime, every kind of program", case_regimes, 600);
 	run("the host sees what it saw", case_host_untouched, 120);
+	run("what interception says to a caller on the host", case_host_caller, 120);
+	run("any request word", case_words, 300);
 	run("a caller's memory changes at any moment of a call", case_hostile, 300);
+	run("a process that holds up unloading is found and killed", case_held_up, 120);
 	run("callers whose threads change it all the time", case_wild, 600);
 	run("GET, SET and the parameter", case_states, 300);
+	run("a family is registered while interception is switched", case_lock, 120);
 	run("the driver comes and goes", case_driver_reloads, 300);
 	coexist_run(run);
 	switch_run(run);

@@ -31,7 +31,7 @@ export interface GuestResult {
 }
 
 /** Cases of a guest by its mode; one more where the kernel looks for memory that was lost. */
-export const CASES = { test: 44, intercept: 17, rounds: 4, absent: 3, pidns: 11 } as const;
+export const CASES = { test: 44, intercept: 21, rounds: 4, timing: 3, absent: 3, pidns: 11 } as const;
 
 /** How many of them a kernel has: Debian's for arm64 are built without live patches; one that takes a minute is done on 6.12. */
 export function casesOf(mode: keyof typeof CASES, { architecture, release }: Kernel): number {
@@ -42,7 +42,7 @@ export function casesOf(mode: keyof typeof CASES, { architecture, release }: Ker
 /** How to run a guest. */
 export interface GuestOptions {
   /** What init is to do; its cases unless given. */
-  mode?: 'test' | 'bench' | 'intercept' | 'rounds' | 'absent' | 'pidns' | 'bench-intercept' | 'planted';
+  mode?: 'test' | 'bench' | 'intercept' | 'rounds' | 'timing' | 'absent' | 'pidns' | 'bench-intercept' | 'planted';
   /** What that mode takes: a number of rounds, or a mistake. */
   argument?: string | number;
   /**

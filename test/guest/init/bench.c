@@ -19,9 +19,8 @@
 /* A GET_PIDS answer of the driver holds at most this many. */
 enum { PIDS = 950, ROUNDS = 10, SAMPLES = 100 };
 
-/* Processes of containers, the threads of a real one among them. The large one has all that the
- * list names, and more. */
-enum { MIDDLE = 450, LARGE = 1900 };
+/* Tasks of containers, threads among them. The large one has all that the list names, and more. */
+enum { MIDDLE = 498, LARGE = 1900 };
 
 static double now(void)
 {
@@ -205,7 +204,7 @@ static void in_container(void *argument)
 	}
 }
 
-/* Where every id of the list is that of a process that the caller sees: nothing can be left out. */
+/* Where every id of the list is that of a process that the caller sees. */
 static void in_large_container(void *unused)
 {
 	struct client client;

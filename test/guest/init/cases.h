@@ -64,6 +64,9 @@ void case_client_without(void);
 void intercept_run(int rounds);
 void intercept_rounds_run(int rounds);
 
+/* timing.c: what the time of an answer tells, by so many tries; 20,000 unless told */
+void timing_run(int tries);
+
 /* cases-absent.c: where the kernel has not what that takes */
 void absent_run(void);
 

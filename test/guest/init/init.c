@@ -174,6 +174,8 @@ int main(int argc, char **argv)
 		intercept_rounds_run(argc > 2 ? atoi(argv[2]) : 0);
 	else if (argc > 1 && strcmp(argv[1], "pidns") == 0)
 		pidns_run(argc > 2 ? atoi(argv[2]) : 0);
+	else if (argc > 1 && strcmp(argv[1], "timing") == 0)
+		timing_run(argc > 2 ? atoi(argv[2]) : 0);
 	else if (argc > 1 && strcmp(argv[1], "absent") == 0)
 		absent_run();
 	else

@@ -32,8 +32,18 @@ extern int switch_rounds;
 /* How a list of cases is run. */
 typedef void (*case_runner)(const char *name, void (*body)(void), unsigned int seconds);
 
+/* words.c: any request word */
+void case_words(void);
+
+/* lock.c: whom a switch makes wait */
+void case_lock(void);
+
+/* callers.c: what a caller on the host is told and given */
+void case_host_caller(void);
+
 /* cases-hostile.c, cases-wild.c: callers that change their memory under the call */
 void case_hostile(void);
+void case_held_up(void);
 void case_wild(void);
 
 /* cases-coexist.c; the second where the kernel can be locked down, which is for good */

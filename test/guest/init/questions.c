@@ -96,10 +96,17 @@ void write_question(const struct question *question, uint8_t *memory)
 	question->ask((uint32_t *)(void *)(memory + PARAMS * PAGE));
 }
 
+uint32_t request_word(bool wrapped)
+{
+	return wrapped ? RM_REQUEST(NV_ESC_IOCTL_XFER_CMD, 16) : RM_REQUEST(NV_ESC_RM_CONTROL, 32);
+}
+
+int call_by(uint32_t word, bool wrapped)
+{
+	return ioctl(asker.fd, word, page(wrapped ? XFER : CONTROL)) == 0 ? 0 : errno;
+}
+
 int call(bool wrapped)
 {
-	const unsigned long request =
-		wrapped ? RM_REQUEST(NV_ESC_IOCTL_XFER_CMD, 16) : RM_REQUEST(NV_ESC_RM_CONTROL, 32);
-
-	return ioctl(asker.fd, request, page(wrapped ? XFER : CONTROL)) == 0 ? 0 : errno;
+	return call_by(request_word(wrapped), wrapped);
 }

@@ -33,7 +33,13 @@ extern struct gpu_client asker;
 /* Writes a question, bare and wrapped, into memory that is laid out as area is. */
 void write_question(const struct question *question, uint8_t *memory);
 
-/* Has the driver answer what is in area. Returns 0 or the errno. */
+/* The words that clients send. */
+uint32_t request_word(bool wrapped);
+
+/* Has the driver answer what is in area, for any request word. Returns 0 or the errno. */
+int call_by(uint32_t word, bool wrapped);
+
+/* For the word that clients send. */
 int call(bool wrapped);
 
 #endif

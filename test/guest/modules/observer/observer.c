@@ -9,7 +9,9 @@
  * first number of the release whose structures the driver has, 550 or later.
  *
  * MODE: "once" for one round; "strict" for rounds until standard input ends; "either" likewise,
- * where the driver's own answer, whole, is as good as a right one. Exit status 0 when all was well.
+ * where the driver's own answer, whole, is as good as a right one; "host" for a process outside of
+ * all containers, which must not be given an address of the kernel. Exit status 0 when all was
+ * well.
  */
 #include "os.h"
 
@@ -66,7 +68,20 @@ static int fd;
 static uint32_t root, device, subdevice;
 static uint32_t self, worker, threaded, stranger;
 static uint32_t params[65536 / 4], sessions[SESSIONS * SESSION_SIZE / 4];
-static int either, wrapped;
+static int either, is_host, wrapped, with_any_word;
+
+/* The driver reads number and size of a request word. These bits are others. */
+static const uint32_t other_bits[] = {0,      0x80000000, 0xc0000000, 0x40000000,
+				      0x4600, 0x40004700, 0xc000b900};
+
+static uint32_t word(uint32_t request)
+{
+	static uint32_t turn;
+
+	if (!with_any_word)
+		return request;
+	return request ^ other_bits[turn++ % (sizeof(other_bits) / sizeof(*other_bits))];
+}
 
 static _Noreturn void fail(const char *what)
 {
@@ -99,7 +114,8 @@ static uint32_t ask(uint32_t object, uint32_t cmd, uint32_t size)
 
 	const struct xfer xfer = {CONTROL_NUMBER, sizeof(control), (uintptr_t)&control};
 
-	if (os_ioctl(fd, wrapped ? XFER : CONTROL, wrapped ? (void *)&xfer : (void *)&control) != 0)
+	if (os_ioctl(fd, word(wrapped ? XFER : CONTROL),
+		     wrapped ? (void *)&xfer : (void *)&control) != 0)
 		fail("the ioctl itself");
 	if (control.client != root || control.object != object || control.cmd != cmd ||
 	    control.flags || control.params != (uintptr_t)params || control.size != size)
@@ -201,10 +217,12 @@ static void check_samples(void)
 	/* Up to 570 of everybody, then of whom the caller is not to see. */
 	if (either && strangers && (!busy || addresses))
 		return;
-	if (strangers)
-		fail("a sample of a process of elsewhere");
 	if (addresses)
 		fail("an address of the kernel");
+	if (is_host)
+		return;
+	if (strangers)
+		fail("a sample of a process of elsewhere");
 	if (!busy)
 		fail("no sample of the busy process");
 }
@@ -308,11 +326,23 @@ static void check_all(void)
 	check_refusals();
 }
 
+/* Answered, and rewritten, under any word that the driver takes for the same. */
+static void check_words(void)
+{
+	with_any_word = 1;
+	check_all();
+	check_all();
+}
+
 static int observe(int count, char **arguments)
 {
+	char mode;
+
 	if (count != 6)
 		fail("usage");
-	either = arguments[1][0] == 'e';
+	mode = arguments[1][0];
+	either = mode == 'e';
+	is_host = mode == 'h';
 	worker = os_number(arguments[2]);
 	threaded = os_number(arguments[3]);
 	stranger = os_number(arguments[4]);
@@ -325,9 +355,14 @@ static int observe(int count, char **arguments)
 	root = allocate(0, 0);
 	device = allocate(root, 0x80);
 	subdevice = allocate(device, 0x2080);
-	do
-		check_all();
-	while (arguments[1][0] != 'o' && os_goes_on());
+	if (is_host)
+		check_samples();
+	else if (mode == 'o')
+		check_words();
+	else
+		do
+			check_all();
+		while (os_goes_on());
 	return 0;
 }
 
