@@ -3,10 +3,11 @@
  * The namespace regime of a driver release. Breaks ties where asking the driver is not conclusive.
  *
  * Source: 193 releases of the open modules up to 595.45.04, and 610.57.04 (os-interface.c,
- * gpu_rmapi.c, kern_perf_ctrl.c, gpu_acct.c); test/kernel/rm/releases.tsv has each. Closed 418 to 525 never call os_find_ns_pid. NVIDIA's side branches (515.49, 525.47,
- * 535.43, 550.40, 570.123, 580.94) interleave with the main line in version order but keep to their
- * own dates, so the table lists the first release of every run, sorted by version; a release it
- * does not name belongs to the run it falls into.
+ * gpu_rmapi.c, kern_perf_ctrl.c, gpu_acct.c); test/kernel/rm/releases.tsv has each. Closed 418 to
+ * 525 never call os_find_ns_pid. NVIDIA's side branches (515.49, 525.47, 535.43, 550.40, 570.123,
+ * 580.94) interleave with the main line in version order but keep to their own dates, so the table
+ * lists the first release of every run, sorted by version; a release it does not name belongs to
+ * the run it falls into.
  */
 #include "rm.h"
 

@@ -9,7 +9,10 @@ const WITHOUT_PACKAGE: readonly [release: RegExp, advice: string][] = [
     "WSL2's kernel has no package of headers, and NVIDIA's driver is not in it (GPUs are reached by /dev/dxg): mpu.ko has nothing to do there",
   ],
   [/-linuxkit/, "Docker Desktop's kernel has no package of headers; use a Linux host with its own kernel"],
-  [/-talos$/, 'Talos has no package of headers: its modules are system extensions, built from the repository siderolabs/pkgs'],
+  [
+    /-talos$/,
+    'Talos has no package of headers: its modules are system extensions, built from the repository siderolabs/pkgs',
+  ],
 ];
 
 /** Distributions without a package of headers, by ID of os-release(5), and where the headers come from. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded into a client of NVIDIA's driver: reports what it asks of the page that RM shares with all clients of a GPU (class
- * 0xde), and which of its bytes it reads. SHARED_PAGE_LOG names the file for the report. SHARED_PAGE=refuse has the driver seem
- * not to have the class, SHARED_PAGE=refuse-polling not to poll for it.
+ * Preloaded into a client of NVIDIA's driver: reports what it asks of the page that RM shares with
+ * all clients of a GPU (class 0xde), and which of its bytes it reads. SHARED_PAGE_LOG names the
+ * file for the report. SHARED_PAGE=refuse has the driver seem not to have the class,
+ * SHARED_PAGE=refuse-polling not to poll for it.
  *
  * Layouts: NVOS64_PARAMETERS, NVOS54_PARAMETERS, NVOS33_PARAMETERS, NV00DE_ALLOC_PARAMETERS and
  * NV00DE_CTRL_REQUEST_DATA_POLL_PARAMS of the open driver, 580 to 595.
