@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 const enum observer all_observers[OBSERVERS] = {OBSERVER_STATIC, OBSERVER_MUSL, OBSERVER_32,
-						OBSERVER_LIBMPU};
+						OBSERVER_LIBMPU, OBSERVER_RAW};
 
 void load_intercepting(const char *parameters)
 {

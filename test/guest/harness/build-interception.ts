@@ -73,11 +73,12 @@ async function buildObservers(architecture: Architecture, directory: string): Pr
   const path = (name: string): string => join(directory, name);
   await compile(architecture, [OBSERVER], path('observer'), []);
   await compile(architecture, [OBSERVER, ...(await sourcesIn(LIBMPU))], path('observer-mpu'), ['-I', packageRoot]);
+  await compile(architecture, [OBSERVER], path('observer-raw'), ['-DOS_RAW_IOCTL']);
   await compileWithMusl(architecture, path('observer-musl'));
   // There is no 32-bit libgcc here; the program does without a libc.
   const freestanding = ['-ffreestanding', '-nostdlib', '-fuse-ld=lld', '-fno-stack-protector'];
   await run('clang', [...NARROW[architecture], ...freestanding, ...WARNINGS, '-o', path('observer-32'), OBSERVER]);
-  const names = ['observer', 'observer-mpu', 'observer-musl', 'observer-32'];
+  const names = ['observer', 'observer-mpu', 'observer-raw', 'observer-musl', 'observer-32'];
   return Object.fromEntries(names.map((name) => [name, path(name)]));
 }
 

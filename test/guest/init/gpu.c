@@ -20,7 +20,7 @@
 #define DEVICE "/dev/nvidiactl"
 
 static const char *const programs[OBSERVERS] = {"/observer", "/observer-musl", "/observer-32",
-						"/observer-mpu"};
+						"/observer-mpu", "/observer-raw"};
 
 /* Of the driver that is loaded; here, and in every process started from here. */
 static uint32_t layouts;

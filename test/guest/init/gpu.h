@@ -6,10 +6,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { MOST_OBSERVERS = 4 };
+enum { MOST_OBSERVERS = 5 };
 
 /* Ways in which the observer is built. */
-enum observer { OBSERVER_STATIC, OBSERVER_MUSL, OBSERVER_32, OBSERVER_LIBMPU, OBSERVERS };
+enum observer {
+	OBSERVER_STATIC,
+	OBSERVER_MUSL,
+	OBSERVER_32,
+	OBSERVER_LIBMPU,
+	OBSERVER_RAW,
+	OBSERVERS
+};
 
 /* A container with two GPU processes and observers. */
 struct container {

@@ -88,12 +88,36 @@ static inline void os_say(const char *text)
 #include <time.h>
 #include <unistd.h>
 
+#ifdef OS_RAW_IOCTL
+/* As programs of other languages do, which have no libc. */
+static inline long os_ioctl(long fd, long request, const void *argument)
+{
+#ifdef __x86_64__
+	long result = 16;
+
+	__asm__ volatile("syscall"
+			 : "+a"(result)
+			 : "D"(fd), "S"(request), "d"(argument)
+			 : "rcx", "r11", "memory");
+	return result;
+#else
+	register long x0 __asm__("x0") = fd;
+	register long x1 __asm__("x1") = request;
+	register const void *x2 __asm__("x2") = argument;
+	register long x8 __asm__("x8") = 29;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x8) : "memory");
+	return x0;
+#endif
+}
+#else
 #define os_ioctl(fd, request, argument) ioctl(fd, request, argument)
-#define os_open(path)			open(path, O_RDWR | O_CLOEXEC)
-#define os_self()			((uint32_t)getpid())
-#define os_exists(pid)			(kill(pid, 0) == 0)
-#define os_exit(status)			_exit(status)
-#define os_nap(time)			nanosleep(time, NULL)
+#endif
+#define os_open(path)	open(path, O_RDWR | O_CLOEXEC)
+#define os_self()	((uint32_t)getpid())
+#define os_exists(pid)	(kill(pid, 0) == 0)
+#define os_exit(status) _exit(status)
+#define os_nap(time)	nanosleep(time, NULL)
 
 static inline long os_read(void *buffer, long size)
 {
