@@ -8,6 +8,7 @@ import { containerFromHost, ownContainer, type ContainerContext } from '../lib/d
 import { SHARED_PAGE_CHECK } from '../lib/doctor/shared-page.js';
 import { DRIVER_CHECKS, needsNoMpu, type DriverContext } from '../lib/doctor/driver-checks.js';
 import { HOST_CHECKS, hostContext, hostSummary, type HostContext } from '../lib/doctor/host-checks.js';
+import { OWN_PROCESSES_CHECK } from '../lib/doctor/own-processes.js';
 import { RUNTIME_CHECKS } from '../lib/doctor/runtime-checks.js';
 import type { Driver } from '../lib/driver/driver.js';
 import { ExitCode, throwIfInterrupted } from '../lib/errors.js';
@@ -34,7 +35,7 @@ Exit codes: 0 the right processes are shown; 1 they are not, or no such containe
 `;
 
 const HOST: readonly Check<HostContext>[] = [...DRIVER_CHECKS, SHARED_PAGE_CHECK, ...HOST_CHECKS, ...RUNTIME_CHECKS];
-const CONTAINER: readonly Check<ContainerContext>[] = [...DRIVER_CHECKS, ...CONTAINER_CHECKS];
+const CONTAINER: readonly Check<ContainerContext>[] = [...DRIVER_CHECKS, ...CONTAINER_CHECKS, OWN_PROCESSES_CHECK];
 
 /** A diagnosis, as it goes into the JSON document. */
 interface Diagnosis {

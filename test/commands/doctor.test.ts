@@ -56,7 +56,7 @@ function normalised(text: string, machine: Machine, container = ''): string {
     .replace(/on the host: .*?; then run/, 'on the host: ...; then run')
     .replaceAll(machine.pidns, 'PIDNS')
     .replaceAll(container, 'NAME')
-    .replace(/PID \d+(?= is|, is)|\(PID \d+\)|is \d+(?= on the host)/g, (found) => found.replace(/\d+/, 'N'))
+    .replace(/PID \d+(?= is|, is| with)|\(PID \d+\)|is \d+(?= on the host)/g, (found) => found.replace(/\d+/, 'N'))
     .replace(/(libmpu\.so +)\d[\d.]+\d/, '$1VERSION');
 }
 

@@ -61,6 +61,8 @@ export interface ContainerContext extends DriverContext {
   label: string | undefined;
   /** Whether this program is in it. */
   isInside: boolean;
+  /** Host PID of its first process; undefined from inside. */
+  init: number | undefined;
   /** Its file system, as seen from here. */
   root: Host;
   /** Whether it has the host's PID namespace. */
@@ -201,6 +203,7 @@ async function look(container: Container | undefined): Promise<ContainerContext>
   const context: ContainerContext = {
     label: container?.label,
     isInside: container === undefined,
+    init: container?.init,
     root,
     driver: await findDriver(),
     addonError: undefined,

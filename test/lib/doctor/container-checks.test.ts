@@ -27,6 +27,7 @@ async function container(change: Partial<ContainerContext> = {}, kernel = '6.12.
   return {
     label: 'web',
     isInside: false,
+    init: undefined,
     root: await Host.open({ root }),
     driver: undefined,
     addonError: undefined,
