@@ -47,6 +47,11 @@ export class Authorization {
     private readonly signal: AbortSignal | undefined,
   ) {}
 
+  /** Whether the registry has asked for authorization in a way that mpu knows. */
+  get isChallenged(): boolean {
+    return this.#challenge !== undefined;
+  }
+
   /** The header for a request; undefined as long as the registry has not asked for one. */
   async header(asker: Asker): Promise<string | undefined> {
     const challenge = this.#challenge;

@@ -11,6 +11,10 @@ import type { RequestBody, Transport, TransportRequest } from './transport.js';
 const DOCKER_HUB_API = 'registry-1.docker.io';
 const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
+/** Redirections that keep the method and the body (RFC 9110), so that writes follow them. */
+const KEEPING_REDIRECTS = [307, 308];
+/** Refusals of a registry that asks for a login only at `/v2/`, where docker and podman begin. */
+const UNEXPLAINED = [401, 403, 404];
 /** Of a refusal's body this much is read. */
 const REFUSAL_LIMIT = 64 * 1024;
 
@@ -58,6 +62,8 @@ export class RegistryClient {
   readonly #transport: Transport;
   readonly #plainHttp: boolean;
   readonly #authorization: Authorization;
+  readonly #origins = new WeakMap<IncomingMessage, URL>();
+  #ping: Promise<boolean> | undefined;
 
   constructor(
     readonly host: string,
@@ -77,10 +83,11 @@ export class RegistryClient {
     return at instanceof URL ? at : new URL(`/v2/${repository}/${at}`, this.#origin);
   }
 
-  /** An address out of a Location header; refuses one that gives encryption up. */
-  located(answer: IncomingMessage, base: URL, what: string): URL {
+  /** An address out of the Location header of an answer of {@link call}; refuses one that gives encryption up. */
+  located(answer: IncomingMessage, what: string): URL {
     const { location } = answer.headers;
-    if (location === undefined || !URL.canParse(location, base.href)) {
+    const base = this.#origins.get(answer)?.href ?? this.#origin;
+    if (location === undefined || !URL.canParse(location, base)) {
       throw contentError(what, `${this.host} answered without a Location`);
     }
     const url = new URL(location, base);
@@ -94,8 +101,8 @@ export class RegistryClient {
   }
 
   /**
-   * Sends a request and resolves with the answer, its body unread, when its status is one of `expected`. Reads
-   * are redirected; the login goes to the registry only, nowhere else. Rejects with a RegistryError otherwise.
+   * Sends a request and resolves with the answer, its body unread, when its status is one of `expected`. Redirections
+   * are followed; the login goes to the registry only, nowhere else. Rejects with a RegistryError otherwise.
    */
   async call(request: ApiRequest, expected: readonly number[]): Promise<IncomingMessage> {
     const { method, repository, what, body } = request;
@@ -111,7 +118,14 @@ export class RegistryClient {
       const authorization = isOwn ? await this.#authorization.header(asker) : undefined;
       const headers = { ...request.headers, ...(authorization === undefined ? {} : { Authorization: authorization }) };
       const answer = await this.#transport.send({ method, url, headers, body, what, signal });
+      this.#origins.set(answer, url);
       const status = answer.statusCode ?? 0;
+      const isUnexplained = isOwn && UNEXPLAINED.includes(status) && answer.headers['www-authenticate'] === undefined;
+      if (isUnexplained && !challenged && (await this.#isChallengedAtRoot(what, signal))) {
+        challenged = true;
+        answer.resume();
+        continue;
+      }
       if (expected.includes(status)) return answer;
       const wanted = answer.headers['www-authenticate'] ?? '';
       if (isOwn && status === 401 && !challenged && this.#authorization.challenged(wanted)) {
@@ -119,9 +133,10 @@ export class RegistryClient {
         answer.resume();
         continue;
       }
-      if (REDIRECTS.includes(status) && (method === 'GET' || method === 'HEAD') && redirects < MAX_REDIRECTS) {
+      const followed = method === 'GET' || method === 'HEAD' ? REDIRECTS : KEEPING_REDIRECTS;
+      if (followed.includes(status) && redirects < MAX_REDIRECTS) {
         redirects += 1;
-        url = this.located(answer, url, what);
+        url = this.located(answer, what);
         answer.resume();
         continue;
       }
@@ -129,6 +144,22 @@ export class RegistryClient {
       const story = status < 500 ? await this.#authorization.story(repository) : '';
       throw refusalError(what, isOwn ? this.host : url.host, refusal, story);
     }
+  }
+
+  /** Returns true if the registry, which has not asked for a login so far, asks for one at `/v2/`. Queries it once. */
+  #isChallengedAtRoot(what: string, signal: AbortSignal | undefined): Promise<boolean> | false {
+    if (this.#authorization.isChallenged) return false;
+    const ping = async (): Promise<boolean> => {
+      const url = new URL('/v2/', this.#origin);
+      const answer = await this.#transport.send({ method: 'GET', url, headers: {}, what, signal });
+      answer.resume();
+      return answer.statusCode === 401 && this.#authorization.challenged(answer.headers['www-authenticate'] ?? '');
+    };
+    this.#ping ??= ping().catch((error: unknown) => {
+      this.#ping = undefined;
+      throw error;
+    });
+    return this.#ping;
   }
 }
 

@@ -35,7 +35,7 @@ async function start({ client, repository }: Repository, what: string): Promise<
   answer.resume();
   const smallest = Number(answer.headers['oci-chunk-min-length'] ?? 0);
   if (smallest > MAX_PIECE) throw contentError(what, `${client.host} wants pieces of at least ${smallest} bytes`);
-  return { url: client.located(answer, at, what), smallest: Number.isSafeInteger(smallest) ? smallest : 0 };
+  return { url: client.located(answer, what), smallest: Number.isSafeInteger(smallest) ? smallest : 0 };
 }
 
 /** The address at which an upload ends. The registry's own parameters stay as they are written. */
@@ -86,7 +86,7 @@ async function putInPieces(target: Repository, blob: BlobSource, what: string): 
       [202, 204],
     );
     answer.resume();
-    url = client.located(answer, url, what);
+    url = client.located(answer, what);
     offset = end;
   }
   const at = closing(url, blob.digest);
@@ -132,7 +132,7 @@ export async function mountBlob(target: Repository, from: string, digest: string
     answer.resume();
     if (answer.statusCode === 201) return true;
     // Refused by starting an upload of its data, which may turn out not to be needed.
-    const unused = client.located(answer, at, what);
+    const unused = client.located(answer, what);
     const cancel = client.call({ method: 'DELETE', at: unused, repository, push: true, what }, [200, 202, 204]);
     await cancel.then((cancelled) => cancelled.resume()).catch(() => undefined);
   } catch (error) {

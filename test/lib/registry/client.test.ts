@@ -245,6 +245,91 @@ await t.test('another host never gets the login', async (t) => {
   await t.rejects(hasBlob(place, blob.digest, WHAT), { code: 'registry-refused', status: 307 }, 'a loop ends');
 });
 
+await t.test('writes that are redirected', async (t) => {
+  const source = { ...blob, open: () => Readable.from([data]) };
+  for (const status of [307, 308]) {
+    const { registry, place } = await start(t);
+    // Every write is sent to another address first, whose answers have relative locations.
+    registry.misbehave = (request, response) => {
+      if (request.url.startsWith('/moved') || request.method === 'GET') {
+        request.url = request.url.replace('/moved', '');
+        return false;
+      }
+      request.resume();
+      response.writeHead(status, { Location: `/moved${request.url}` }).end();
+      return true;
+    };
+    await putManifest(place, '1', { data: manifest, mediaType: MANIFEST, digest: sha256(manifest) }, WHAT);
+    t.same(registry.manifests.get('a:1'), { data: manifest, mediaType: MANIFEST }, `PUT of a manifest, ${status}`);
+    await pushBlob(place, source, WHAT);
+    t.ok(registry.blobs.get(`a@${blob.digest}`)?.equals(data), `POST and PUT of a blob, ${status}`);
+    registry.blobs.clear();
+    const redirect = registry.misbehave;
+    registry.misbehave = async (request, response, body) => {
+      if (request.method !== 'PUT' || (await body()).length === 0) return redirect(request, response, body);
+      response.writeHead(413).end();
+      return true;
+    };
+    await pushBlob(place, source, WHAT);
+    t.ok(registry.blobs.get(`a@${blob.digest}`)?.equals(data), `PATCH, ${status}`);
+    t.ok(registry.seen.some(({ method, path }) => method === 'PATCH' && path.startsWith('/moved')));
+  }
+
+  const { registry, place } = await start(t);
+  registry.misbehave = (request, response) => {
+    if (request.method !== 'POST') return false;
+    response.writeHead(302, { Location: request.url }).end();
+    return true;
+  };
+  await t.rejects(
+    pushBlob(place, source, WHAT),
+    { code: 'registry-refused', status: 302 },
+    'a redirection that turns a write into a read',
+  );
+});
+
+await t.test('a relative location counts from the address that answered', async (t) => {
+  const { registry, place } = await start(t);
+  const mirror = await FakeRegistry.start();
+  t.teardown(() => mirror.stop());
+  registry.misbehave = (request, response) => {
+    response.writeHead(307, { Location: `http://${mirror.host}${request.url}` }).end();
+    return true;
+  };
+  await pushBlob(place, { ...blob, open: () => data }, WHAT);
+  t.ok(mirror.blobs.get(`a@${blob.digest}`)?.equals(data));
+  t.same(
+    registry.seen.map(({ method }) => method),
+    ['POST'],
+  );
+});
+
+await t.test('a registry that asks for the login only at /v2/', async (t) => {
+  const directory = t.testdir();
+  const env = { HOME: directory, REGISTRY_AUTH_FILE: join(directory, 'auth.json') };
+  const login = Buffer.from('somebody:secret').toString('base64');
+  for (const status of [401, 403, 404]) {
+    const { registry, place } = await start(t, { env });
+    await writeFile(env.REGISTRY_AUTH_FILE, JSON.stringify({ auths: { [registry.host]: { auth: login } } }));
+    registry.addManifest('a', '1', manifest, MANIFEST);
+    registry.addBlob('a', data);
+    registry.misbehave = (request, response) => {
+      if (request.headers.authorization === `Basic ${login}`) return false;
+      if (request.url === '/v2/') response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="x"' }).end();
+      else response.writeHead(status).end();
+      return true;
+    };
+    t.match(await readManifest(place, '1', WHAT), { mediaType: MANIFEST }, `hidden by ${status}`);
+    const fresh = repositoryOf(registry.host, { env });
+    t.equal(await hasBlob(fresh, blob.digest, WHAT), true, `a blob that is hidden by ${status}`);
+    t.equal(registry.seen.filter(({ path }) => path === '/v2/').length, 2, 'which each client queries once');
+  }
+  const { registry, place } = await start(t, { env });
+  t.equal(await findManifest(place, '1', WHAT), undefined, 'one that asks for nothing');
+  t.equal(await findManifest(place, '2', WHAT), undefined);
+  t.equal(registry.seen.filter(({ path }) => path === '/v2/').length, 1);
+});
+
 await t.test('too many requests', async (t) => {
   const { registry, place } = await start(t);
   registry.addManifest('a', '1', manifest, MANIFEST);
