@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MpuError, errnoName, fileError, messageOf, throwIfInterrupted } from '../errors.js';
 import { ChunkSource, FileSource, type ByteSource } from './byte-source.js';
-import { MAGIC_SIZE, compressionOf, decompressor } from './decompress.js';
+import { MAGIC_SIZE, UnsupportedCompression, compressionOf, decompressor } from './decompress.js';
 import type { LayerData } from './image-store.js';
 import { readTar } from './tar-reader.js';
 
@@ -110,6 +110,15 @@ export async function scanLayer(
     throwIfInterrupted(signal);
     if (error instanceof MpuError) throw error;
     const what = `cannot read the layer ${name}`;
+    if (error instanceof UnsupportedCompression) {
+      throw new MpuError({
+        code: 'layer-unsupported',
+        what,
+        why: error.message,
+        next: 'copy it with gzip, then inject the copy: skopeo copy --dest-compress-format gzip --dest-force-compress-format IMAGE oci:DIR:TAG',
+        cause: error,
+      });
+    }
     if (/^E[A-Z]+$/.test(errnoName(error) ?? '')) throw fileError(error, what);
     throw new MpuError({
       code: 'layer-damaged',

@@ -74,12 +74,21 @@ export class ArchiveFile {
   }
 }
 
-function compressedError(path: string, compression: Compression): MpuError {
+/** Commands that decompress a file and keep it. */
+const DECOMPRESS: Record<Exclude<Compression, 'none'>, string> = {
+  gzip: 'gunzip --keep',
+  zstd: 'zstd --decompress',
+  bzip2: 'bunzip2 --keep',
+  xz: 'unxz --keep',
+  lz4: 'lz4 --decompress --multiple',
+};
+
+function compressedError(path: string, compression: Exclude<Compression, 'none'>): MpuError {
   return new MpuError({
     code: 'archive-compressed',
     what: `cannot read the archive ${path}`,
     why: `it is compressed with ${compression} as a whole; images are edited in plain tar archives`,
-    next: compression === 'zstd' ? `zstd --decompress ${path}` : `gunzip --keep ${path}`,
+    next: `${DECOMPRESS[compression]} ${path}`,
   });
 }
 
