@@ -21,10 +21,12 @@ static const mpu_u64 blocked = ~(SIGNAL(SIGILL) | SIGNAL(SIGTRAP) | SIGNAL(SIGBU
  * use costs its memory after a jump, and no more.
  */
 struct mpu_guard_record {
-	mpu_u32 process; /* 0: not in use */
+	mpu_u32 process; /* 0: not in use; BEING_FILLED: the rest is not valid yet */
 	const struct mpu_guard *guard;
 	struct mpu_scratch *scratch;
 };
+
+#define BEING_FILLED 0xffffffffu /* no PID */
 
 static struct mpu_guard_record records[MPU_GUARD_MEMORIES];
 
@@ -46,16 +48,12 @@ static int overlap(const struct mpu_guard *a, const struct mpu_guard *b)
 }
 
 /* A child with the same PID, in a PID namespace of its own, has the record. The memory is absent
- * there, or something else has its place. */
-static int is_left_behind(const struct mpu_scratch *scratch, const struct mpu_guard *guard)
+ * there, or something else has its place, which can be what this rewrite has just mapped. */
+static int is_left_behind(const struct mpu_scratch *scratch, const struct mpu_guard *guard,
+			  const struct mpu_scratch *own)
 {
-	return mpu_sys_is_readable(scratch) && scratch->self == scratch && scratch->guard == guard;
-}
-
-static void release_record(struct mpu_guard_record *record, mpu_u32 process)
-{
-	__atomic_store_n(&record->guard, (void *)0, __ATOMIC_RELAXED);
-	swap_process(record, process, 0);
+	return scratch != own && mpu_sys_is_readable(scratch) && scratch->self == scratch &&
+	       scratch->guard == guard;
 }
 
 /* Unmaps what was left behind, and takes a record unless all are in use. */
@@ -64,21 +62,22 @@ static void go_through_records(struct mpu_guard *guard)
 	struct mpu_guard_record *record;
 
 	for (record = records; record < records + MPU_GUARD_MEMORIES; record++) {
-		mpu_u32 process = __atomic_load_n(&record->process, __ATOMIC_RELAXED);
-		const struct mpu_guard *earlier = __atomic_load_n(&record->guard, __ATOMIC_ACQUIRE);
+		mpu_u32 process = __atomic_load_n(&record->process, __ATOMIC_ACQUIRE);
+		const struct mpu_guard *earlier = __atomic_load_n(&record->guard, __ATOMIC_RELAXED);
 		struct mpu_scratch *scratch = __atomic_load_n(&record->scratch, __ATOMIC_RELAXED);
 
-		if (process == guard->process && overlap(earlier, guard) &&
-		    is_left_behind(scratch, earlier)) {
-			mpu_sys_unmap(scratch, sizeof(*scratch));
-			release_record(record, process);
+		if (process == guard->process && overlap(earlier, guard)) {
+			if (is_left_behind(scratch, earlier, guard->scratch))
+				mpu_sys_unmap(scratch, sizeof(*scratch));
+			swap_process(record, process, 0);
 			process = 0;
 		}
-		if (guard->record || process == guard->process ||
-		    !swap_process(record, process, guard->process))
+		if (guard->record || process == guard->process || process == BEING_FILLED ||
+		    !swap_process(record, process, BEING_FILLED))
 			continue;
 		__atomic_store_n(&record->scratch, guard->scratch, __ATOMIC_RELAXED);
-		__atomic_store_n(&record->guard, guard, __ATOMIC_RELEASE);
+		__atomic_store_n(&record->guard, guard, __ATOMIC_RELAXED);
+		__atomic_store_n(&record->process, guard->process, __ATOMIC_RELEASE);
 		guard->record = record;
 	}
 }
@@ -136,7 +135,7 @@ int mpu_guard_resume(struct mpu_guard *guard)
 void mpu_guard_end(struct mpu_guard *guard)
 {
 	if (guard->record)
-		release_record(guard->record, guard->process);
+		swap_process(guard->record, guard->process, 0);
 	mpu_sys_unmap(guard->scratch, sizeof(*guard->scratch));
 	if (guard->is_blocked)
 		restore(guard);

@@ -8,6 +8,7 @@
  *   leftovers cancels ROUNDS         asynchronous cancellation of threads
  *   leftovers forks ROUNDS           fork() while another thread lists
  *   leftovers handlers ROUNDS        handlers that list themselves, and that fork
+ *   leftovers nested ROUNDS          handlers that fork into a PID namespace, where they jump
  *   leftovers pending                signals that the caller has blocked, faults among them
  *   leftovers ends                   a signal without a handler, while the library queries the
  * driver
@@ -16,9 +17,11 @@
 #include <alloca.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -314,6 +317,56 @@ static void handlers(int rounds)
 	       is_same(&mask, &mask_after));
 }
 
+/* Its child is process 1 of a PID namespace. */
+static pid_t fork_into_namespace(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+}
+
+static void jump_in_child(int signal)
+{
+	pid_t pid = fork_into_namespace();
+	int status = 0;
+
+	if (pid == 0)
+		jump(signal);
+	handled++;
+	waitpid(pid, &status, 0);
+	wrong += pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
+/* The caller and its children have the same PID, and not the same memory. */
+static int list_as_first_process(int rounds)
+{
+	volatile int i;
+
+	handle(jump_in_child);
+	for (i = 0; i < rounds; i++) {
+		int is_child = sigsetjmp(target, 1);
+
+		if (!is_child)
+			start_timer(moment());
+		list_below(0);
+		if (is_child)
+			_exit(0);
+		stop_timer();
+	}
+	printf("{\"handled\":%d,\"wrong\":%d}\n", (int)handled, (int)wrong);
+	fflush(stdout);
+	return 0;
+}
+
+static void nested(int rounds)
+{
+	pid_t pid;
+
+	list();
+	pid = fork_into_namespace();
+	if (pid == 0)
+		_exit(list_as_first_process(rounds));
+	waitpid(pid, NULL, 0);
+}
+
 /* A thread may have blocked every signal, for another one to wait for them. */
 static void pending(void)
 {
@@ -388,6 +441,8 @@ int main(int argc, char **argv)
 		forks(rounds);
 	else if (!strcmp(what, "handlers"))
 		handlers(rounds);
+	else if (!strcmp(what, "nested"))
+		nested(rounds);
 	else if (!strcmp(what, "pending"))
 		pending();
 	else if (!strcmp(what, "ends"))

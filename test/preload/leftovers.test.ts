@@ -88,6 +88,12 @@ for (const { name, program, architecture, rounds, forks } of flavours) {
       t.ok(handled > rounds / 8, `${handled} handlers ran`);
       t.same(found, { wrong: 0, descriptors: 0, memory: 0, mask: 1 }, 'every list is right and the mask is as it was');
     });
+
+    await t.test('handlers whose children have the same PID in a PID namespace of their own', async (t) => {
+      const { handled = 0, wrong } = await count(`nested ${rounds / 4}`);
+      t.ok(handled > rounds / 8, `${handled} handlers ran`);
+      t.equal(wrong, 0, 'every child that jumped out and listed came to its end');
+    });
   });
 }
 
