@@ -3,7 +3,7 @@
 /** The `mpu` command. */
 import { CommanderError, type Command, type Option } from 'commander';
 import type { Run } from './commands/command.js';
-import { ExitCode, MpuError, errnoName, messageOf, usageError } from './lib/errors.js';
+import { ExitCode, MpuError, errnoName, fileError, messageOf, usageError } from './lib/errors.js';
 import { Output } from './lib/terminal/output.js';
 import { version } from './lib/package/version.js';
 import { createProgram, type CapturedOutput } from './program.js';
@@ -134,11 +134,15 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-// A reader that has seen enough (`mpu --help | head -1`) is no error.
+// A reader that has seen enough (`mpu --help | head -1`) is no error. A full disk is one that cannot be printed there.
 process.stdout.on('error', (error) => {
   if (errnoName(error) === 'EPIPE') process.exit(ExitCode.ok);
-  throw error;
+  const failure = fileError(error, 'cannot write the output');
+  new Output({ command: 'mpu', json: false }).error(failure);
+  process.exit(failure.exitCode);
 });
+// The result matters more than notes.
+process.stderr.on('error', () => undefined);
 
 // The exit code, not process.exit: stdout may be a pipe that is still being written.
 process.exitCode = await main(process.argv.slice(2));

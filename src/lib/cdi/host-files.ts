@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What containers are given of the host by bind mounts: libmpu.so, and a preload file that names it. */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, MpuError, ExitCode, errnoName } from '../errors.js';
 import { packLayer } from '../oci/pack-layer.js';
 import type { LayerEntry } from '../payload/layer-entry.js';
 import { loadLibraries, platformEntries, type Architecture, hostArchitecture } from '../payload/libraries.js';
 import { LIBRARY_ROOT, PLATFORM_ENTRY, PRELOAD_FILE } from '../payload/preload-file.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** Where they lie unless another directory is named. Not in /run: that is often mounted noexec. */
 export const HOST_DIRECTORY = '/var/lib/mpu';
@@ -50,7 +51,7 @@ async function entriesFor(libraryDirectory: string | undefined): Promise<LayerEn
 async function writeEntries(root: string, entries: readonly LayerEntry[]): Promise<void> {
   for (const entry of entries) {
     const path = join(root, entry.path);
-    if (entry.type === 'directory') await mkdir(path, { recursive: true, mode: 0o755 });
+    if (entry.type === 'directory') await makeDirectory(path, 0o755);
     else if (entry.type === 'file') await writeFile(path, entry.data, { mode: 0o644 });
     else await symlink(entry.target, path);
   }
@@ -83,7 +84,7 @@ export async function installHostFiles(directory: string, libraryDirectory: stri
   // Readable for every container, whatever the caller's umask.
   const umask = process.umask(0o022);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     const aside = await mkdtemp(join(directory, '.aside-'));
     try {
       const fresh = join(aside, 'new');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The demo in containers: a Debian image with the real nvidia-smi in it, and the same image injected. */
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { rename, stat, writeFile } from 'node:fs/promises';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { withLock } from '../system/download-cache.js';
@@ -9,6 +9,7 @@ import type { NvidiaClient } from '../nvidia-clients/nvidia-clients.js';
 import { runProcess } from '../system/run-process.js';
 import { shellQuote, SIMULATION, type Runner } from './comparison.js';
 import { hostArchitecture } from '../payload/libraries.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** The image that is injected. */
 export const BASE_IMAGE = 'localhost/mpu-demo:latest';
@@ -47,7 +48,7 @@ function modestLimit(name: string): number {
  * `directory` must be short: podman puts sockets below it.
  */
 export async function usePrivatePodman(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const conf = join(directory, 'containers.conf');
   const storage = join(directory, 'storage.conf');
   const [files, processes] = [modestLimit('Max open files'), modestLimit('Max processes')];

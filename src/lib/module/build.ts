@@ -13,6 +13,7 @@ import { readModuleFile, type ModuleFile } from './module-file.js';
 import { lastLines, runProgram } from '../system/program.js';
 import { signModule, type SigningKey } from './sign.js';
 import { copySources, sourceDigest, sourceVersion } from './source.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** How to build; everything is optional. */
 export interface BuildOptions {
@@ -99,7 +100,7 @@ export async function buildModule(host: Host, options: BuildOptions = {}): Promi
   const build = await kernelBuild(host);
   const cache = cacheDirectory(host);
   try {
-    await mkdir(cache, { recursive: true });
+    await makeDirectory(cache);
     return await withLock(join(cache, 'lock'), () =>
       withScratch(cache, async (scratch) => {
         const finished = join(scratch, 'finished');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Installing mpu.ko as a file in /lib/modules/VERSION/extra. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MpuError, throwIfInterrupted } from '../errors.js';
 import { configureBoot } from './boot-files.js';
@@ -14,6 +14,7 @@ import { installedModules, kernelReleases } from './module-file.js';
 import { checkNotPackaged } from './packaged.js';
 import { sourceVersion } from './source.js';
 import { changeSystem, keepPaths, makeParent } from '../system/rollback.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** A module and where it goes. */
 interface ModuleCopy {
@@ -87,7 +88,7 @@ async function installAll(
       for (const directory of sources) await rm(directory, { recursive: true, force: true });
       for (const { kernel, built, path } of wanted) {
         await removeModules(host, kernel, path);
-        await mkdir(dirname(path), { recursive: true });
+        await makeDirectory(dirname(path));
         await copyAtomic(built.path, path);
         throwIfInterrupted(options.signal);
         await runDepmod(host, kernel);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The sources of mpu.ko that are part of this package. */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MpuError, fileError } from '../errors.js';
 import { packageRoot } from '../package/root.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 const directory = join(packageRoot, 'kernel');
 
@@ -49,7 +50,7 @@ export async function sourceDigest(): Promise<string> {
 /** Copies the sources into a directory, which is made, as DKMS wants them: with a dkms.conf. */
 export async function copySources(target: string): Promise<void> {
   for (const path of await sourceFiles()) {
-    await mkdir(join(target, path, '..'), { recursive: true });
+    await makeDirectory(join(target, path, '..'));
     await cp(join(directory, path), join(target, path));
   }
   const template = await readFile(join(target, 'dkms.conf.in'), 'utf8');

@@ -5,12 +5,13 @@
  * privilege is needed. Proxies, certificates and credentials stay those of the system.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.js';
 import { PAUSES, retry } from '../system/retry.js';
 import type { AptSource } from './apt-sources.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 const run = promisify(execFile);
 
@@ -116,7 +117,7 @@ export class PrivateApt {
   static async open(directory: string, sources: AptSource[], architecture?: string): Promise<PrivateApt> {
     const packages = architecture ?? (await run('dpkg', ['--print-architecture'])).stdout.trim();
     for (const part of ['sources', 'state/lists/partial', 'cache/archives/partial']) {
-      await mkdir(join(directory, part), { recursive: true });
+      await makeDirectory(join(directory, part));
     }
     await writeFile(join(directory, 'status'), '');
     const stanzas = sources.map((source) => deb822(source, packages));
@@ -179,7 +180,7 @@ export class PrivateApt {
   /** Downloads one package, checked against the signed index, and unpacks it into `target`. */
   async unpack(wanted: PackageVersion, target: string): Promise<void> {
     const downloads = join(this.directory, 'download', `${wanted.name}_${wanted.version}`);
-    await mkdir(downloads, { recursive: true });
+    await makeDirectory(downloads);
     try {
       await patiently(() => this.call('apt-get', ['-q', 'download', `${wanted.name}=${wanted.version}`], downloads));
       await unpackAll(downloads, target);
@@ -213,7 +214,7 @@ export class PrivateApt {
 }
 
 async function unpackAll(archives: string, target: string): Promise<void> {
-  await mkdir(target, { recursive: true });
+  await makeDirectory(target);
   for (const name of await readdir(archives)) {
     if (name.endsWith('.deb')) await run('dpkg-deb', ['-x', join(archives, name), target]);
   }

@@ -3,12 +3,13 @@
  * Unmodified NVIDIA clients, nvidia-smi with its libnvidia-ml, from the distribution's non-free
  * packages. They are NVIDIA's to license: downloaded on demand into a cache, never shipped.
  */
-import { access, copyFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { access, copyFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrivateApt, type PackageVersion } from './apt-download.js';
 import { debianMirrors, readSystemSources, type AptSource } from './apt-sources.js';
 import { publish, withLock, withScratch } from '../system/download-cache.js';
 import { ExitCode, messageOf, MpuError } from '../errors.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** One release of nvidia-smi, ready to run. */
 export interface NvidiaClient {
@@ -139,8 +140,8 @@ async function fetchRelease(
         failures.push(`${offer.smi.name} ${offer.smi.version} holds no nvidia-smi`);
         continue;
       }
-      await mkdir(join(finished, 'bin'), { recursive: true });
-      await mkdir(join(finished, 'lib'), { recursive: true });
+      await makeDirectory(join(finished, 'bin'));
+      await makeDirectory(join(finished, 'lib'));
       await copyFile(smi, join(finished, 'bin', 'nvidia-smi'));
       await copyFile(library, join(finished, 'lib', 'libnvidia-ml.so.1'));
       await publish(finished, join(root, release));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** What was found in layers, kept by their digests, so that each layer is read once in its life. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { writeAtomic } from '../system/replace-file.js';
 import { isJsonObject } from '../system/json.js';
 import type { LayerSummary } from './layer-summary.js';
+import { makeDirectory } from '../system/make-directory.js';
 
 /** Grows when summaries get another form or meaning. */
 const FORMAT = 4;
@@ -43,7 +44,7 @@ export class LayerCache {
   /** Keeps what was found; where it cannot be kept, it is found again next time. */
   async keep(digest: string, summary: LayerSummary): Promise<void> {
     try {
-      await mkdir(this.directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(this.directory, 0o700);
       await writeAtomic(this.#path(digest), Buffer.from(JSON.stringify({ format: FORMAT, ...summary })), 0o600);
     } catch {
       // A home that cannot be written to is no reason to fail.

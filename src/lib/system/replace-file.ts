@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Files that change as a whole, or not at all. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoName, fileError } from '../errors.js';
+import { makeDirectory } from './make-directory.js';
 
 /**
  * Lets `fill` write a new file beside `path`, and gives it that name once it is on the disk. Rejects with the error of
@@ -51,7 +52,7 @@ export async function writeIfChanged(path: string, content: string | Buffer): Pr
       throw error;
     });
     if (before?.equals(Buffer.from(content)) === true) return false;
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     await replaceFile(path, 0o644, (file) => file.writeFile(content));
     return true;
   } catch (error) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Changes to a system that are all made, or all rolled back. */
-import { cp, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { cp, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errnoName } from '../errors.js';
+import { makeDirectory } from './make-directory.js';
 
 /** Rolls one change back. */
 type RollbackStep = () => Promise<void>;
@@ -28,7 +29,7 @@ export async function rollBackOnFailure<T>(work: (rollback: RollbackSteps) => Pr
 
 /** Makes the directory of a file; the rollback removes the directories that did not exist. */
 export async function makeParent(path: string, rollback: RollbackSteps): Promise<void> {
-  const first = await mkdir(dirname(path), { recursive: true });
+  const first = await makeDirectory(dirname(path));
   if (first === undefined) return;
   rollback.push(async () => {
     for (let at = dirname(path); at.length >= first.length; at = dirname(at)) await rmdir(at);
@@ -51,7 +52,7 @@ export async function keepPaths(scratch: string, paths: readonly string[], rollb
     rollback.push(async () => {
       await rm(path, { recursive: true, force: true });
       if (!existed) return;
-      await mkdir(dirname(path), { recursive: true });
+      await makeDirectory(dirname(path));
       await cp(copy, path, COPY);
     });
   }
@@ -62,7 +63,7 @@ export async function changeSystem<T>(
   parent: string,
   work: (rollback: RollbackSteps, scratch: string) => Promise<T>,
 ): Promise<T> {
-  await mkdir(parent, { recursive: true });
+  await makeDirectory(parent);
   const scratch = await mkdtemp(join(parent, '.mpu-'));
   try {
     return await rollBackOnFailure((rollback) => work(rollback, scratch));
