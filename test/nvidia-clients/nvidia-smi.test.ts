@@ -35,7 +35,8 @@ await t.test('nvidia-smi topo of one GPU', (t) => {
   const client = clients.at(-1);
   const topology = (preload: string): string => {
     const command = [client?.smi ?? '', 'topo', '-m'];
-    const { status, stdout, stderr } = spawnSync(simulator, ['--regime', 'R4', '--', ...command], {
+    const options = ['--regime', 'R4', '--layouts', client?.version ?? ''];
+    const { status, stdout, stderr } = spawnSync(simulator, [...options, '--', ...command], {
       encoding: 'utf8',
       env: { ...process.env, LD_LIBRARY_PATH: client?.libraries ?? '', LD_PRELOAD: preload },
     });
