@@ -5,7 +5,7 @@
  * build/test.tap, seconds and counts by file in build/test.json.
  *
  *   scripts/run-tests.js all         every test
- *   scripts/run-tests.js fast        the checks of scripts/check.js, the rewrite core, libmpu.so, and the units of src/lib
+ *   scripts/run-tests.js fast        the checks of scripts/check.js, the rewrite core, libmpu.so and its cost, and the units of src/lib
  *   scripts/run-tests.js file PATH   test files, or the tests at the mirrored paths of source files
  */
 import { existsSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { repository } from './source-files.js';
 import { runSuite, testsBelow, unbuilt } from './suite.js';
 
 /** Directories below test/ that need neither root nor a network. */
-const FAST = ['lib', 'preload', join('kernel', 'rm')];
+const FAST = ['lib', 'preload', 'bench', join('kernel', 'rm')];
 const CHECKS = join('test', 'scripts', 'check.test.ts');
 
 /**

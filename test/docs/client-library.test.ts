@@ -75,7 +75,7 @@ void t.test('in a container', { skip }, async (t) => {
 });
 
 void t.test('the benchmark, without its guest', { skip }, async (t) => {
-  t.equal(bench, 'bench/host-pid');
+  t.equal(bench, 'bench/host-pid-latency');
   // NVML, where there is no GPU.
   await fetchNvidiaClients(join(packageRoot, '.cache'), ['525.147']);
   const { status, output } = type(`${bench} none`, packageRoot);

@@ -38,7 +38,7 @@ await t.test('docs/inject.md', { skip, timeout: 600_000 }, async (t) => {
   const said: Record<string, string> = {};
   for (const command of commands) {
     // 10 GB take minutes.
-    const line = command.replace('bench/inject 10', `${checkout}bench/inject 0.02`);
+    const line = command.replace('bench/inject-time 10', `${checkout}bench/inject-time 0.02`);
     const ended = await run('bash', ['-euc', line], { cwd: directory, env });
     if (!t.equal(ended.status, 0, command)) t.comment(ended.stderr);
     said[command] = ended.stdout;
@@ -53,7 +53,7 @@ await t.test('docs/inject.md', { skip, timeout: 600_000 }, async (t) => {
   t.match(said['mpu eject train:7-mpu --tag train:7-clean'], /^train:7-clean\n[^]*, the original\n/);
   t.match(said['mpu eject --engine podman train:7-gpu'], /^localhost\/train:7-gpu-no-mpu\n[^]*, the original\n/);
   t.match(JSON.parse(said['mpu inspect oci:./layout:7 --json'] ?? ''), { state: 'not-injected' });
-  const measured = [...(said['bench/inject 10'] ?? '').matchAll(/^([a-z-]+) +[\d.]+ +(\d+)$/gm)].map(
+  const measured = [...(said['bench/inject-time 10'] ?? '').matchAll(/^([a-z-]+) +[\d.]+ +(\d+)$/gm)].map(
     ([, tool = '', bytes]) => [tool, Number(bytes)] as const,
   );
   t.same(

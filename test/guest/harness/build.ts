@@ -193,16 +193,18 @@ export async function buildInitramfs(
 ): Promise<string> {
   const directory = await ownDirectory(join(buildRoot, kernel.release));
   const guest = join(packageRoot, 'test', 'guest');
+  const benchmarks = join(packageRoot, 'bench', 'guest');
   const sources = await Promise.all(
-    ['init', 'cases'].map(async (part) =>
-      (await readdir(join(guest, part))).filter((name) => name.endsWith('.c')).map((name) => join(guest, part, name)),
+    [join(guest, 'init'), join(guest, 'cases'), benchmarks].map(async (part) =>
+      (await readdir(part)).filter((name) => name.endsWith('.c')).map((name) => join(part, name)),
     ),
   ).then((lists) => lists.flat());
   const shim = ['iterator', 'netlink', 'nsfs', 'own_fd', 'pidns', 'socket', 'translator'].map((name) =>
     join(packageRoot, 'preload', `${name}.c`),
   );
   sources.push(...shim, join(packageRoot, 'client', 'mpu-client.c'));
-  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', '-I', join(guest, 'init'), '-I', packageRoot];
+  const headers = [join(guest, 'init'), benchmarks, packageRoot].flatMap((directory) => ['-I', directory]);
+  const strict = ['-Wconversion', '-Wshadow', '-Wstrict-prototypes', ...headers];
   await compile(kernel.architecture, sources, join(directory, 'init'), strict);
 
   // As a reader would have it: one file, the public header, no other help.

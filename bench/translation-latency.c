@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Microseconds a PID that the ioctl on a PID namespace's file takes (Linux 6.11 and later),
- * natively. Exits 1 when it is more than MOST_US, 3 where the kernel does not translate. */
+ * natively. Exits 1 when it is more than MAX_US, 3 where the kernel does not translate. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -14,8 +14,8 @@
 #endif
 
 /* What a machine with nothing else to do must reach. */
-#ifndef MOST_US
-#define MOST_US 0.25
+#ifndef MAX_US
+#define MAX_US 0.25
 #endif
 
 enum { PIDS = 950, SAMPLES = 200 };
@@ -48,8 +48,8 @@ int main(void)
 			best = start;
 	}
 	printf("nsfs %.3f us a PID\n", best);
-	if (best <= MOST_US)
+	if (best <= MAX_US)
 		return 0;
-	fprintf(stderr, "nsfs is %.3f us a PID; at most %g was wanted\n", best, MOST_US);
+	fprintf(stderr, "nsfs is %.3f us a PID; at most %g was wanted\n", best, MAX_US);
 	return 1;
 }

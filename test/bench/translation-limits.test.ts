@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What makes bench/netlink-translation fail. */
+/** What makes bench/translation-latency fail. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { check, checkout, run } from '../support/mpu.js';
-import { outsideLimits } from './translation-limits.js';
+import { outsideLimits } from '../../bench/translation-limits.js';
 
 const good = [
   ['to_ns_950/echo_950', 1.7],
@@ -30,13 +30,13 @@ await t.test('figures of a guest', (t) => {
 await t.test('the namespace file, natively', async (t) => {
   const scratch = await mkdtemp(join(tmpdir(), 'mpu-nsfs-'));
   t.teardown(() => rm(scratch, { recursive: true, force: true }));
-  const program = join(scratch, 'nsfs-cost');
-  const source = join(checkout, 'bench', 'nsfs-cost.c');
+  const program = join(scratch, 'translation-latency');
+  const source = join(checkout, 'bench', 'translation-latency.c');
   for (const [limit, status] of [
     ['1e6', [0, 3]],
     ['1e-6', [1, 3]],
   ] as const) {
-    await check('cc', ['-Wall', '-Wextra', '-Werror', `-DMOST_US=${limit}`, '-o', program, source]);
+    await check('cc', ['-Wall', '-Wextra', '-Werror', `-DMAX_US=${limit}`, '-o', program, source]);
     const ended = await run(program, []);
     t.ok(
       (status as readonly (number | null)[]).includes(ended.status),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What bench/intercept runs: instructions of an ioctl in a guest, with interception off and on. */
-import { runGuest } from './harness/guest.js';
-import { kernelOf, SERIES } from './harness/kernels.js';
-import { buildInterception } from './harness/build-interception.js';
+/** Instructions of an ioctl in a guest, with interception off and on; bench/interception-overhead runs it. */
+import { runGuest } from '../test/guest/harness/guest.js';
+import { kernelOf, SERIES } from '../test/guest/harness/kernels.js';
+import { buildInterception } from '../test/guest/harness/build-interception.js';
 
 const CALLERS = ['host', 'container'];
 const QUESTIONS = ['other_device', 'escape', 'control', 'get_pids'];
@@ -25,8 +25,9 @@ const counts = new Map(
 );
 for (const caller of CALLERS) {
   for (const question of QUESTIONS) {
-    const off = counts.get(`${caller}_off_${question}`) ?? NaN;
-    const on = counts.get(`${caller}_on_${question}`) ?? NaN;
+    const off = counts.get(`${caller}_off_${question}`);
+    const on = counts.get(`${caller}_on_${question}`);
+    if (!(off && on)) throw new Error(`no figure for ${caller} ${question}`);
     process.stdout.write(`${caller} ${question} ${off} ${on} ${(on / off).toFixed(3)}\n`);
   }
 }

@@ -3,11 +3,10 @@
  * What it costs to start a program with a library preloaded, against another library: in turns, so
  * that what else the machine does meets both.
  *
- *   exec_cost ROUNDS LIBRARY OTHER-LIBRARY PROGRAM
+ *   exec-overhead ROUNDS LIBRARY OTHER-LIBRARY PROGRAM
  *
  * Prints, in microseconds of processor time, the medians for both and their ratio.
  */
-#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -52,7 +51,7 @@ int main(int argc, char **argv)
 	double *times[2], median[2];
 
 	if (rounds < 1) {
-		fprintf(stderr, "usage: exec_cost ROUNDS LIBRARY OTHER-LIBRARY PROGRAM\n");
+		fprintf(stderr, "usage: exec-overhead ROUNDS LIBRARY OTHER-LIBRARY PROGRAM\n");
 		return 2;
 	}
 	times[0] = calloc((size_t)rounds, sizeof(double));
@@ -63,7 +62,8 @@ int main(int argc, char **argv)
 		double time = start(argv[2 + i % 2], argv[4]);
 
 		if (time < 0) {
-			fprintf(stderr, "exec_cost: %s failed with %s\n", argv[4], argv[2 + i % 2]);
+			fprintf(stderr, "exec-overhead: %s failed with %s\n", argv[4],
+				argv[2 + i % 2]);
 			return 1;
 		}
 		times[i % 2][i / 2] = time;

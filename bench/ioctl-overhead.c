@@ -3,12 +3,12 @@
  * Makes so many ioctls of one kind and nothing else: the instructions of two runs of different
  * length, subtracted, are those of the calls.
  *
- *   overhead fails|succeeds|control COUNT
+ *   ioctl-overhead fails|succeeds|control COUNT
  */
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../rm-sim/client/rm.h"
+#include "../test/rm-sim/client/rm.h"
 
 /* A control that carries no PID: NV2080_CTRL_CMD_GPU_GET_NAME_STRING. */
 #define OTHER_CONTROL 0x20800110u

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What bench/netlink-translation and, with "host-pid", bench/host-pid run: measures mpu.ko in guests of one kernel. */
-import { buildInitramfs, buildModule } from './harness/build.js';
-import { runGuest, type GuestOptions } from './harness/guest.js';
-import { kernelOf, SERIES } from './harness/kernels.js';
+/** Measures mpu.ko in guests of one kernel; bench/translation-latency runs it and, with "host-pid", bench/host-pid-latency. */
+import { buildInitramfs, buildModule } from '../test/guest/harness/build.js';
+import { runGuest, type GuestOptions } from '../test/guest/harness/guest.js';
+import { kernelOf, SERIES } from '../test/guest/harness/kernels.js';
 import { outsideLimits } from './translation-limits.js';
 
 const asked = process.argv[2] ?? '6.12';
@@ -29,6 +29,7 @@ const single = (numbers: Map<string, number[]>, name: string): number => {
 };
 const figures = new Map<string, number>();
 const print = (name: string, value: number, unit: string): void => {
+  if (!(value > 0 && value < Infinity)) throw new Error(`no figure for ${name}`);
   figures.set(name, value);
   process.stdout.write(`${name} ${value.toFixed(2)} ${unit}\n`);
 };

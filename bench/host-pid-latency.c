@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What bench/host-pid measures with: ways of a process in a container to learn its PID on the host.
+ * Three ways of a process in a container to learn its PID on the host.
  *
- *   host-pid broker SOCKET      a daemon on the host: tells each caller the PID that SO_PEERCRED
- * gives host-pid ask SOCKET         libmpu-client, and that daemon host-pid snapshots          the
- * GPU's process list before, during and after making a context, as HAMi-core's set_task_pid() does:
- * the PID that comes and goes
+ *   host-pid-latency broker SOCKET
+ *     a daemon on the host, which sends each caller the PID that SO_PEERCRED gives
+ *   host-pid-latency ask SOCKET
+ *     libmpu-client, and that daemon
+ *   host-pid-latency snapshots
+ *     the GPU's process list before, during and after making a context, as HAMi-core's
+ *     set_task_pid() reads it: the PID that comes and goes
  *
  * Prints lines "NAME MICROSECONDS". Exits with 3 where a way cannot be gone here.
  */
@@ -21,7 +24,7 @@
 
 #include "../test/rm-sim/client/rm.h"
 
-enum { SAMPLES = 30, CALLS = 200, SNAPSHOTS = 5, MOST_PROCESSES = 1024 };
+enum { SAMPLES = 30, CALLS = 200, SNAPSHOTS = 5, MAX_PROCESSES = 1024 };
 
 static double now(void)
 {
@@ -33,7 +36,7 @@ static double now(void)
 
 _Noreturn static void give_up(const char *why)
 {
-	fprintf(stderr, "host-pid: %s\n", why);
+	fprintf(stderr, "host-pid-latency: %s\n", why);
 	exit(3);
 }
 
@@ -137,12 +140,12 @@ static void *device;
 
 struct snapshot {
 	unsigned int count;
-	struct process list[MOST_PROCESSES];
+	struct process list[MAX_PROCESSES];
 };
 
 static void look(struct snapshot *snapshot)
 {
-	snapshot->count = MOST_PROCESSES;
+	snapshot->count = MAX_PROCESSES;
 	if (nvml.processes(device, &snapshot->count, snapshot->list) != 0)
 		give_up("NVML does not list processes");
 }
@@ -218,7 +221,7 @@ static void snapshots(void)
 	if (!found)
 		give_up("no process came and went");
 	printf("snapshots %.3f\nsnapshots_context %.3f\n", best, best_context);
-	fprintf(stderr, "host-pid: the snapshots say PID %u, with %s\n", found,
+	fprintf(stderr, "host-pid-latency: the snapshots say PID %u, with %s\n", found,
 		cuda.retain ? "a CUDA context"
 			    : "the simulated driver, whose context costs nothing");
 }
