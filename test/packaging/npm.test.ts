@@ -86,6 +86,7 @@ await t.test('the tarball', { skip, timeout: 1_200_000 }, async (t) => {
       'packaging/systemd/mpu-cdi.service',
       'node_modules/commander/package.json',
       'CHANGELOG.md',
+      'examples/own_gpu_memory.py',
       ...(await readdir(join(checkout, 'docs'))).map((page) => `docs/${page}`),
     ])
       t.ok(names.includes(wanted), wanted);
