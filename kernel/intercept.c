@@ -20,6 +20,7 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
+#include "compat.h"
 #include "intercept.h"
 #include "redirect.h"
 
@@ -80,7 +81,7 @@ static int apply(bool on)
 		return mpu_redirect_attach(driver);
 	if (!attach && mpu_redirect_attached())
 		return mpu_redirect_detach();
-	return 0;
+	return attach && mpu_redirect_silenced() ? -EBUSY : 0;
 }
 
 static void apply_aloud(void)
@@ -176,6 +177,9 @@ void mpu_intercept_get(struct mpu_intercept_status *status)
 	status->generation = mpu_redirect_generation();
 	if (status->generation & MPU_REDIRECT_ACTIVE) {
 		status->state = MPU_INTERCEPT_ON;
+	} else if (mpu_redirect_silenced()) {
+		status->state = MPU_INTERCEPT_BLOCKED;
+		status->reason = explain(-EBUSY);
 	} else if (err) {
 		status->state = READ_ONCE(wanted) ? MPU_INTERCEPT_BLOCKED : MPU_INTERCEPT_OFF;
 		status->reason = explain(err);

@@ -21,6 +21,17 @@
 
 static struct genl_family mpu_family;
 
+static const struct nla_policy mpu_translate_policy[MPU_A_PIDS + 1] = {
+	[MPU_A_PIDS] = {.type = NLA_BINARY, .len = MPU_MAX_PIDS * sizeof(u32)},
+};
+
+/* No attribute at all: one without a type is refused. */
+static const struct nla_policy mpu_get_policy[MPU_A_PAD + 1] = {};
+
+static const struct nla_policy mpu_set_policy[MPU_A_INTERCEPT + 1] = {
+	[MPU_A_INTERCEPT] = NLA_POLICY_RANGE(NLA_U32, MPU_INTERCEPT_OFF, MPU_INTERCEPT_ON),
+};
+
 struct mpu_counters {
 	unsigned long requests;
 	unsigned long pids;
@@ -56,6 +67,7 @@ typedef int (*translator)(struct pid_namespace *ns, const u32 *in, u32 *out, uns
 
 static int mpu_translate(struct genl_info *info, translator translate)
 {
+	int err = mpu_genl_parse(info, mpu_translate_policy, MPU_A_PIDS);
 	const struct nlattr *pids;
 	struct nlattr *answer;
 	struct sk_buff *reply;
@@ -63,6 +75,8 @@ static int mpu_translate(struct genl_info *info, translator translate)
 	void *header;
 	int hidden;
 
+	if (err)
+		return err;
 	if (caller_is_unknown(info))
 		return -EPERM;
 	if (GENL_REQ_ATTR_CHECK(info, MPU_A_PIDS))
@@ -150,10 +164,14 @@ static u32 features(void)
 
 static int mpu_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct sk_buff *reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	int err = mpu_genl_parse(info, mpu_get_policy, MPU_A_PAD);
 	struct mpu_intercept_status intercept;
+	struct sk_buff *reply;
 	void *header;
 
+	if (err)
+		return err;
+	reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!reply)
 		return -ENOMEM;
 	mpu_intercept_get(&intercept);
@@ -180,6 +198,10 @@ too_small:
 
 static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	int err = mpu_genl_parse(info, mpu_set_policy, MPU_A_INTERCEPT);
+
+	if (err)
+		return err;
 	/* Also looks at who opened the socket: root may be made to write into somebody else's. */
 	if (!netlink_capable(skb, CAP_SYS_ADMIN)) {
 		NL_SET_ERR_MSG(info->extack, "needs CAP_SYS_ADMIN in the initial user namespace");
@@ -194,47 +216,33 @@ static int mpu_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return mpu_deferred_set(skb, nla_get_u32(info->attrs[MPU_A_INTERCEPT]) == MPU_INTERCEPT_ON);
 }
 
-static const struct nla_policy mpu_translate_policy[MPU_A_PIDS + 1] = {
-	[MPU_A_PIDS] = {.type = NLA_BINARY, .len = MPU_MAX_PIDS * sizeof(u32)},
-};
-
-/* No attribute at all: one without a type is refused. */
-static const struct nla_policy mpu_get_policy[MPU_A_PAD + 1] = {};
-
-static const struct nla_policy mpu_set_policy[MPU_A_INTERCEPT + 1] = {
-	[MPU_A_INTERCEPT] = NLA_POLICY_RANGE(NLA_U32, MPU_INTERCEPT_OFF, MPU_INTERCEPT_ON),
-};
-
 static const struct genl_ops mpu_ops[] = {
 	{
 		.cmd = MPU_CMD_TO_NS,
 		.doit = mpu_to_ns_doit,
-		.policy = mpu_translate_policy,
-		.maxattr = ARRAY_SIZE(mpu_translate_policy) - 1,
+		MPU_GENL_POLICY(mpu_translate_policy, MPU_A_PIDS),
 	},
 	{
 		.cmd = MPU_CMD_TO_HOST,
 		.doit = mpu_to_host_doit,
-		.policy = mpu_translate_policy,
-		.maxattr = ARRAY_SIZE(mpu_translate_policy) - 1,
+		MPU_GENL_POLICY(mpu_translate_policy, MPU_A_PIDS),
 	},
 	{
 		.cmd = MPU_CMD_GET,
 		.doit = mpu_get_doit,
-		.policy = mpu_get_policy,
-		.maxattr = ARRAY_SIZE(mpu_get_policy) - 1,
+		MPU_GENL_POLICY(mpu_get_policy, MPU_A_PAD),
 	},
 	{
 		.cmd = MPU_CMD_SET,
 		.doit = mpu_set_doit,
-		.policy = mpu_set_policy,
-		.maxattr = ARRAY_SIZE(mpu_set_policy) - 1,
+		MPU_GENL_POLICY(mpu_set_policy, MPU_A_INTERCEPT),
 	},
 };
 
 static struct genl_family mpu_family __ro_after_init = {
 	.name = MPU_FAMILY_NAME,
 	.version = MPU_ABI_VERSION,
+	.maxattr = MPU_GENL_FAMILY_MAXATTR,
 	.netnsok = true,
 	.parallel_ops = true,
 	.ops = mpu_ops,

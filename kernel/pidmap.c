@@ -7,6 +7,7 @@
  * directly.
  */
 #include <linux/idr.h>
+#include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/pid.h>

@@ -27,6 +27,7 @@
 #include <linux/uaccess.h>
 
 #include "driver.h"
+#include "ftrace_on.h"
 #include "ioctl.h"
 #include "redirect.h"
 #include "rm/rm.h"
@@ -148,6 +149,8 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 	const struct file *file;
 	unsigned int cmd;
 
+	if (mpu_ftrace_redirect_witness(ip, regs))
+		return;
 	if (task_active_pid_ns(current) == &init_pid_ns)
 		return;
 	cmd = mpu_ftrace_argument(regs, 1);
@@ -180,7 +183,7 @@ static void notrace decide(unsigned long ip, unsigned long parent_ip, struct ftr
 /* It calls nothing that it is called for, hence safe under recursion. */
 static struct ftrace_ops redirection = {
 	.func = decide,
-	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | MPU_FTRACE_REGISTERS |
+	.flags = FTRACE_OPS_FL_IPMODIFY | MPU_FTRACE_PERMANENT | MPU_FTRACE_REGISTERS |
 		 MPU_FTRACE_RECURSION_SAFE,
 };
 
@@ -217,10 +220,22 @@ bool mpu_redirect_attached(void)
 	return attached;
 }
 
+bool mpu_redirect_silenced(void)
+{
+	/* It is read again later. */
+	u64 before = smp_load_acquire(&generation);
+
+	/* Unchanged: ftrace has not been silent because the redirection was being taken back. */
+	return before & MPU_REDIRECT_ACTIVE && !mpu_ftrace_is_on() &&
+	       before == READ_ONCE(generation);
+}
+
 u64 mpu_redirect_generation(void)
 {
 	/* What belongs to it is read later: its age. */
-	return smp_load_acquire(&generation);
+	u64 now = smp_load_acquire(&generation);
+
+	return mpu_redirect_silenced() ? now & ~(u64)MPU_REDIRECT_ACTIVE : now;
 }
 
 u64 mpu_redirect_age(void)
@@ -292,6 +307,8 @@ int mpu_redirect_attach(struct module *driver)
 
 	used = true;
 	err = stuck ? -ENODEV : trace_entries();
+	if (!err && MPU_FTRACE_WITNESS)
+		err = trace(MPU_FTRACE_WITNESS, false);
 	if (err)
 		return err;
 	find_own_text();
@@ -304,6 +321,10 @@ int mpu_redirect_attach(struct module *driver)
 			get_stuck(err);
 		WRITE_ONCE(attached, NULL);
 		return err;
+	}
+	if (!mpu_ftrace_is_on()) {
+		err = mpu_redirect_detach();
+		return err ? err : -EBUSY;
 	}
 	change(true);
 	return 0;

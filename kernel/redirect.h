@@ -54,6 +54,13 @@ int mpu_redirect_detach(void);
 bool mpu_redirect_attached(void);
 
 /**
+ * mpu_redirect_silenced() - tell if ftrace has been switched off since the attachment
+ *
+ * Return: true if there is a redirection, and no call comes to it.
+ */
+bool mpu_redirect_silenced(void);
+
+/**
  * mpu_redirect_used() - tell if there has been a redirection
  *
  * Return: false if nothing was ever attached, and so no call has been redirected.

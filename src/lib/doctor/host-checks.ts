@@ -286,8 +286,8 @@ export const HOST_CHECKS: readonly Check<HostContext>[] = [
       }
       return lacks(
         context,
-        `${running} is older than 5.10, the oldest that mpu.ko is written for`,
-        'boot Linux 5.10 or later',
+        `${running} is older than 4.18, the oldest that mpu.ko is written for`,
+        'boot Linux 5.4 or later',
       );
     },
   },

@@ -8,7 +8,7 @@ import { publish, withLock, withScratch } from '../system/download-cache.js';
 import { MpuError, fileError, throwIfInterrupted } from '../errors.js';
 import type { Host } from '../system/host.js';
 import { readIfPresent } from '../system/regular-file.js';
-import { chooseCompiler, kernelBuild, type KernelBuild } from './kernel-build.js';
+import { chooseCompiler, kernelBuild, unsupported, type KernelBuild } from './kernel-build.js';
 import { readModuleFile, type ModuleFile } from './module-file.js';
 import { lastLines, runProgram } from '../system/program.js';
 import { signModule, type SigningKey } from './sign.js';
@@ -86,6 +86,8 @@ async function make(host: Host, build: KernelBuild, scratch: string, options: Bu
   const result = await runProgram('make', args, what, { signal: options.signal, env });
   throwIfInterrupted(options.signal);
   if (result.status === 0) return join(source, 'mpu.ko');
+  const [, tooOld] = /\*\*\* mpu: (Linux \S+ is older than .*?)\. {2}Stop\.$/m.exec(result.stderr) ?? [];
+  if (tooOld !== undefined) throw unsupported(host, tooOld);
   const errors = result.stderr.split('\n').filter((line) => /error|\*\*\*|No such file/i.test(line));
   throw new MpuError({
     code: 'build-failed',

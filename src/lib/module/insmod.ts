@@ -107,7 +107,7 @@ export function insmodError(failure: InsmodFailure): MpuError {
       code: 'kernel-unsupported',
       what,
       why: `the kernel lacks something that it needs (${withLog(failure)})`,
-      next: 'use a kernel of your distribution, 5.10 or later',
+      next: 'use a kernel of your distribution, 5.4 or later',
       exitCode: ExitCode.hostUnsupported,
     });
   }

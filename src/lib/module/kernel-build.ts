@@ -27,8 +27,8 @@ export interface KernelBuild {
   compilerProgram: string | undefined;
 }
 
-/** The oldest kernel that mpu.ko is written for. */
-const OLDEST = [5, 10] as const;
+/** The oldest kernel that mpu.ko may be built for: that of Red Hat Enterprise Linux 8. kernel/Kbuild knows the others. */
+const OLDEST = [4, 18] as const;
 
 const NEEDED = {
   CONFIG_MODULES: 'no modules can be loaded into it',
@@ -36,7 +36,7 @@ const NEEDED = {
   CONFIG_PID_NS: 'it has no PID namespaces, so there is nothing to translate',
 };
 
-function unsupported(host: Host, why: string): MpuError {
+export function unsupported(host: Host, why: string): MpuError {
   return new MpuError({
     code: 'kernel-unsupported',
     what: `mpu.ko cannot run on kernel ${host.kernel}`,
@@ -46,7 +46,7 @@ function unsupported(host: Host, why: string): MpuError {
   });
 }
 
-/** Throws for a kernel that is older than 5.10. */
+/** Throws for a kernel that is older than 4.18. */
 export function checkRelease(host: Host): void {
   const [major = 0, minor = 0] = host.kernel.split('.').map((part) => parseInt(part, 10));
   const [oldestMajor, oldestMinor] = OLDEST;

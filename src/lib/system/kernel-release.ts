@@ -2,7 +2,7 @@
 /** Releases of Linux: which of them translate, and which comes after which. */
 
 /** The first kernels on which mpu.ko, and the namespace file, work. */
-export const MODULE_SINCE = [5, 10] as const;
+export const MODULE_SINCE = [4, 18] as const;
 export const NSFS_SINCE = [6, 11] as const;
 /** The first kernel with BPF task iterators that are limited to a PID namespace. */
 export const BPF_SINCE = [5, 8] as const;

@@ -45,6 +45,17 @@ await t.test('building', { skip: noBuild }, async (t) => {
     status: 1,
     error: { code: 'build-failed', why: /pidmap.c:7:1: error: no such thing/, next: /make / },
   });
+  const refusal = '/x/Kbuild:17: *** mpu: Linux 5.1.2 is older than mpu.ko supports: Linux 5.4.  Stop.';
+  const old = await makeFixture(join(top, 'old'), release, { programs: { make: `echo "${refusal}" >&2; exit 2` } });
+  await addHeaders(old.root, release);
+  t.match(await json(old, 'build'), {
+    status: 3,
+    error: {
+      code: 'kernel-unsupported',
+      why: 'Linux 5.1.2 is older than mpu.ko supports: Linux 5.4',
+      next: /do without/,
+    },
+  });
   const store = await makeFixture(join(top, 'store'), release);
   await addHeaders(store.root, updated);
   t.match(await json(store, 'build', '--kernel', updated, '--output', join(top, 'broken/other.ko')), { ok: true });
