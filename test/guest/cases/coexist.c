@@ -130,6 +130,26 @@ static void case_probed(void)
 
 #define FTRACE_ENABLED "/proc/sys/kernel/ftrace_enabled"
 
+/* Linux before 5.5 switches ftrace off under a redirection. libmpu.so takes over. */
+static void check_silenced(uint64_t generation)
+{
+	const pid_t stranger = stranger_start();
+	const enum observer observer = OBSERVER_LIBMPU;
+	struct state state;
+	int error;
+
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_BLOCKED && strstr(state.reason, "switched off") &&
+		      state.generation != generation,
+	      "state %u, reason \"%s\"", state.intercept, state.reason);
+	CHECK((error = set_intercept(MPU_INTERCEPT_ON)) == -EBUSY, "error %d", error);
+	container_finish(container_start("silenced", &observer, 1, (uint32_t)stranger));
+	stop(stranger);
+	write_text(FTRACE_ENABLED, "1");
+	get_state(&state);
+	CHECK(state.intercept == MPU_INTERCEPT_ON, "state %u", state.intercept);
+}
+
 static void case_ftrace_off(void)
 {
 	struct state state;
@@ -137,7 +157,12 @@ static void case_ftrace_off(void)
 
 	driver_load("unlocked", "regime=R0");
 	load_intercepting("intercept=1");
+	get_state(&state);
 	error = try_write_text(FTRACE_ENABLED, "0");
+	if (error == 0) {
+		check_silenced(state.generation);
+		error = EBUSY;
+	}
 	CHECK(error == EBUSY || error == EOPNOTSUPP, "errno %d", error);
 	observe_once();
 	if (error == EOPNOTSUPP) {

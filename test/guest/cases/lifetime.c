@@ -171,9 +171,14 @@ static void watch_reuse(void *argument)
 void case_reuse(void)
 {
 	struct reuse *reuse = shared_memory(sizeof(*reuse));
-	const pid_t watcher = start(CLONE_NEWPID, watch_reuse, reuse);
-	pid_t pids[2], pid;
+	pid_t watcher, pids[2], pid;
 
+	/* The kernel itself does not use those before 300 again. */
+	do {
+		pid = start_sleeper(0);
+		stop(pid);
+	} while (pid < 320);
+	watcher = start(CLONE_NEWPID, watch_reuse, reuse);
 	await_word(&reuse->asked);
 	/* The same host PID, first in a namespace of its own, then on the host. */
 	pids[0] = 1;

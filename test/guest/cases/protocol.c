@@ -48,7 +48,7 @@ void case_get(void)
 	const uint32_t pids[] = {(uint32_t)getpid(), 0, 0xffffffff};
 	struct reply before, after;
 	struct client client;
-	uint32_t answer[3];
+	uint32_t answer[3], intercept;
 	const struct nlattr *version;
 
 	client_open(&client);
@@ -59,13 +59,16 @@ void case_get(void)
 	      "module version");
 	CHECK(attribute_u32(message_find(&before.message, MPU_A_ABI_VERSION)) == MPU_ABI_VERSION,
 	      "ABI version");
+	intercept = attribute_u32(message_find(&before.message, MPU_A_INTERCEPT));
+	/* The cases of interception tell whether it is rightly absent. */
 	CHECK(attribute_u32(message_find(&before.message, MPU_A_FEATURES)) ==
-		      (MPU_FEATURE_TRANSLATE | MPU_FEATURE_INTERCEPT),
+		      (MPU_FEATURE_TRANSLATE |
+		       (intercept == MPU_INTERCEPT_ABSENT ? 0 : MPU_FEATURE_INTERCEPT)),
 	      "features");
 	CHECK(attribute_u32(message_find(&before.message, MPU_A_MAX_PIDS)) == MPU_MAX_PIDS,
 	      "most PIDs");
-	CHECK(attribute_u32(message_find(&before.message, MPU_A_INTERCEPT)) == MPU_INTERCEPT_OFF,
-	      "intercept");
+	CHECK(intercept == MPU_INTERCEPT_OFF || intercept == MPU_INTERCEPT_ABSENT, "intercept %u",
+	      intercept);
 
 	client_translate(&client, MPU_CMD_TO_NS, pids, answer, 3);
 	ask_get(&client, &after);
@@ -266,12 +269,19 @@ static void set_as_nobody(void *unused)
 void case_set(void)
 {
 	struct client client;
+	struct reply reply;
+	int allowed;
 
 	client_open(&client);
+	ask_get(&client, &reply);
+	allowed =
+		attribute_u32(message_find(&reply.message, MPU_A_INTERCEPT)) == MPU_INTERCEPT_ABSENT
+			? -EOPNOTSUPP
+			: 0;
 	want(&client, MPU_CMD_SET, 0, 0, 0, -EINVAL);
 	want(&client, MPU_CMD_SET, 0, MPU_A_INTERCEPT, 1, -EINVAL);
 	want(&client, MPU_CMD_SET, 0, MPU_A_INTERCEPT, 4, -ERANGE);
-	set_wants(&client, 0);
+	set_wants(&client, allowed);
 	run_in(0, set_as_nobody, NULL);
 	run_in(CLONE_NEWPID, set_refused, NULL);
 	run_in(CLONE_NEWUSER, set_refused, NULL);

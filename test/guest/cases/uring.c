@@ -36,32 +36,55 @@ static void *map_ring(int ring, size_t size, long long offset)
 	return memory;
 }
 
-/* sendmsg() by a worker, whether or not it would block. Returns what sendmsg() does. */
-static int send_by_worker(int fd, struct msghdr *message)
+/* Submits entries to a ring of its own and waits for them. Returns the result of the last one. */
+static int submit(const struct io_uring_sqe *entries, uint32_t count)
 {
 	struct io_uring_params params = {0};
-	int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
-	struct io_uring_sqe *entry;
+	int ring = (int)syscall(SYS_io_uring_setup, count, &params);
+	const struct io_uring_cqe *results;
 	char *submissions, *completions;
+	uint32_t i;
 
 	CHECK(ring >= 0, "errno %d", errno);
-	submissions = map_ring(ring, params.sq_off.array + sizeof(uint32_t), IORING_OFF_SQ_RING);
+	submissions =
+		map_ring(ring, params.sq_off.array + count * sizeof(uint32_t), IORING_OFF_SQ_RING);
 	completions =
 		map_ring(ring, params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
 			 IORING_OFF_CQ_RING);
-	entry = map_ring(ring, sizeof(*entry), IORING_OFF_SQES);
-	entry->opcode = IORING_OP_SENDMSG;
-	entry->flags = IOSQE_ASYNC;
-	entry->fd = fd;
-	entry->addr = (uintptr_t)message;
-	entry->len = 1;
-	*(uint32_t *)(void *)(submissions + params.sq_off.array) = 0;
-	__atomic_store_n((uint32_t *)(void *)(submissions + params.sq_off.tail), 1,
+	memcpy(map_ring(ring, count * sizeof(*entries), IORING_OFF_SQES), entries,
+	       count * sizeof(*entries));
+	for (i = 0; i < count; i++)
+		((uint32_t *)(void *)(submissions + params.sq_off.array))[i] = i;
+	__atomic_store_n((uint32_t *)(void *)(submissions + params.sq_off.tail), count,
 			 __ATOMIC_RELEASE);
-	CHECK(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1,
+	CHECK(syscall(SYS_io_uring_enter, ring, count, count, IORING_ENTER_GETEVENTS, NULL, 0) ==
+		      (long)count,
 	      "errno %d", errno);
 	close(ring);
-	return ((const struct io_uring_cqe *)(const void *)(completions + params.cq_off.cqes))->res;
+	results = (const struct io_uring_cqe *)(const void *)(completions + params.cq_off.cqes);
+	for (i = 0; i + 1 < count && results[i].user_data != count - 1; i++)
+		;
+	return results[i].res;
+}
+
+/* sendmsg() by a worker, whether or not it would block. Returns what sendmsg() does. */
+static int send_by_worker(int fd, struct msghdr *message)
+{
+	struct io_uring_sqe entries[2] = {
+		{.opcode = IORING_OP_NOP, .flags = IOSQE_IO_LINK},
+		{.opcode = IORING_OP_SENDMSG, .fd = fd, .addr = (uintptr_t)message, .len = 1},
+	};
+	int sent;
+
+	entries[1].flags = IOSQE_ASYNC;
+	sent = submit(&entries[1], 1);
+	if (sent != -EINVAL)
+		return sent;
+	/* Linux 5.4 and 5.5 do not know that flag; what follows another request is a worker's
+	 * there. */
+	entries[1].flags = 0;
+	entries[1].user_data = 1;
+	return submit(entries, 2);
 }
 
 static void ask_by_worker(void *argument)

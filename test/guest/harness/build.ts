@@ -100,7 +100,7 @@ async function make(
     `M=${directory}`,
     `ARCH=${KERNEL_ARCHITECTURE[kernel.architecture]}`,
     `CROSS_COMPILE=${CROSS_PREFIX[kernel.architecture]}`,
-    `CC=${compiler}`,
+    ...(kernel.make ?? [`CC=${compiler}`]),
     // Need pahole; need a newer compiler. The kernels were built with both.
     'CONFIG_DEBUG_INFO_BTF_MODULES=',
     'CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=',

@@ -26,6 +26,10 @@ export interface Kernel {
   image: string;
   /** Path of the directory to give to `make -C`. */
   headers: string;
+  /** Further variables for make where the kernel was built with some, such as `LLVM=1`. */
+  make?: readonly string[];
+  /** Options of its configuration, for one that was built from a source tree. */
+  config?: ReadonlyMap<string, string>;
 }
 
 const TRIXIE: Suites = ['trixie', 'trixie-backports', 'trixie-security'];

@@ -13,7 +13,7 @@ import { smiChecks, smiCommands } from '../../nvidia-clients/smi.js';
 import { WORLD } from '../../nvidia-clients/world.js';
 import { fetchNvidiaClients, type NvidiaClient } from '#mpu/lib/nvidia-clients/nvidia-clients.js';
 import { lacking } from '../../support/engines.js';
-import { kernelOf, type Series } from './kernels.js';
+import { kernelOf, type Kernel, type Series } from './kernels.js';
 import type { Play, PlayOutcome } from './plan.js';
 import { IN_GUEST, playInGuest } from './play-in-guest.js';
 
@@ -61,33 +61,36 @@ async function checkOutcome(t: Test, { regime, client, scenario }: Planned, outc
   }
 }
 
+/** Plays nvidia-smi in containers on a kernel with interception. */
+export async function checkInterceptedClients(t: Test, kernel: Kernel, extent: 'all' | 'some'): Promise<void> {
+  const clients = await fetchNvidiaClients(CACHE, RELEASES);
+  const withModule = clients.flatMap((client, release) =>
+    (extent === 'all' ? REGIMES : (REGIMES_MET[release] ?? [])).map((regime) => plan(regime, client, extent === 'all')),
+  );
+  t.equal(withModule.length, extent === 'all' ? RELEASES.length * REGIMES.length : 5, 'plays');
+  const { warnings, guest, outcomes } = await playInGuest(
+    kernel,
+    { module: [IN_GUEST.module, 'intercept=1'], withModule, withoutModule: [] },
+    clients,
+    { [LIBMPU_IN_GUEST]: LIBMPU },
+  );
+  t.same(warnings, [], 'the modules build without warnings');
+  for (const { name, ok } of guest.cases) t.ok(ok, name);
+  if (!t.ok(guest.finished, 'the guest ended by its own will')) t.comment(guest.ending);
+  for (const play of withModule) {
+    await t.test(play.name, async (t) => {
+      const outcome = outcomes.find(({ name }) => name === play.name);
+      if (outcome === undefined) t.fail('it was not played');
+      else await checkOutcome(t, play, outcome);
+    });
+  }
+}
+
 /** Defines and runs the test of a kernel: all of it, or what differs by kernel. Downloads the kernel when it is not in the cache. */
 export async function testInterceptedClients(series: Series, extent: 'all' | 'some'): Promise<void> {
   const skip = await lacking(['qemu-system-x86_64', 'make', 'gcc', 'insmod', 'setpriv', 'cpio']);
   t.setTimeout(LIMIT);
-  await t.test(`intercepted nvidia-smi on Linux ${series}`, { skip, timeout: LIMIT }, async (t) => {
-    const clients = await fetchNvidiaClients(CACHE, RELEASES);
-    const withModule = clients.flatMap((client, release) =>
-      (extent === 'all' ? REGIMES : (REGIMES_MET[release] ?? [])).map((regime) =>
-        plan(regime, client, extent === 'all'),
-      ),
-    );
-    t.equal(withModule.length, extent === 'all' ? RELEASES.length * REGIMES.length : 5, 'plays');
-    const { warnings, guest, outcomes } = await playInGuest(
-      await kernelOf(series),
-      { module: [IN_GUEST.module, 'intercept=1'], withModule, withoutModule: [] },
-      clients,
-      { [LIBMPU_IN_GUEST]: LIBMPU },
-    );
-    t.same(warnings, [], 'the modules build without warnings');
-    for (const { name, ok } of guest.cases) t.ok(ok, name);
-    if (!t.ok(guest.finished, 'the guest ended by its own will')) t.comment(guest.ending);
-    for (const play of withModule) {
-      await t.test(play.name, async (t) => {
-        const outcome = outcomes.find(({ name }) => name === play.name);
-        if (outcome === undefined) t.fail('it was not played');
-        else await checkOutcome(t, play, outcome);
-      });
-    }
-  });
+  await t.test(`intercepted nvidia-smi on Linux ${series}`, { skip, timeout: LIMIT }, async (t) =>
+    checkInterceptedClients(t, await kernelOf(series), extent),
+  );
 }

@@ -22,13 +22,17 @@ export async function checkGuest(
   if (!test.ok(result.finished, 'the guest ended by its own will')) test.comment(result.ending);
 }
 
+/** Builds mpu.ko for a kernel and runs the cases of its netlink family. */
+export async function checkNetlink(test: Test, kernel: Kernel, options: GuestOptions = {}): Promise<void> {
+  const module = await buildModule(kernel);
+  test.same(module.warnings, [], `builds without warnings for ${kernel.release}`);
+  await checkGuest(test, 'test', kernel, await buildInitramfs(kernel, module.path), options);
+}
+
 /** Defines and runs the test of a kernel. Downloads the kernel when it is not in the cache. */
 export async function testKernel(series: Series, architecture: Architecture = 'x86_64'): Promise<void> {
   t.setTimeout(LIMIT);
   await t.test(`mpu.ko on Linux ${series}, ${architecture}`, { timeout: LIMIT }, async (test) => {
-    const kernel = await kernelOf(series, architecture);
-    const module = await buildModule(kernel);
-    test.same(module.warnings, [], `builds without warnings for ${kernel.release}`);
-    await checkGuest(test, 'test', kernel, await buildInitramfs(kernel, module.path));
+    await checkNetlink(test, await kernelOf(series, architecture));
   });
 }

@@ -47,6 +47,65 @@ static void write_file(pid_t pid, const char *name, const char *text)
 	close(fd);
 }
 
+/* What a kernel with few processors has at boot. */
+#define PID_MAX_DEFAULT 32768
+
+/* A process that ends at once. Returns the PID that it had. */
+static pid_t use_up_pid(void)
+{
+	const pid_t pid = fork();
+
+	CHECK(pid >= 0, "errno %d", errno);
+	if (pid == 0)
+		_exit(0);
+	CHECK(waitpid(pid, NULL, 0) == pid, "errno %d", errno);
+	return pid;
+}
+
+#define PID_MAX "/proc/sys/kernel/pid_max"
+
+static void write_pid_max(pid_t most)
+{
+	char text[16];
+	int fd = open(PID_MAX, O_WRONLY | O_CLOEXEC);
+	int size = snprintf(text, sizeof(text), "%d", most);
+
+	CHECK(fd >= 0 && write(fd, text, (size_t)size) == size, "%s: errno %d", text, errno);
+	close(fd);
+}
+
+/* Makes a free PID the next one, by using up all others once, and the one before it again. */
+static void make_next(pid_t wanted)
+{
+	pid_t before = 0, last = 0;
+
+	write_pid_max(wanted + 1);
+	for (int i = 0; i < 4 * wanted && (before == 0 || last != before); i++) {
+		const pid_t pid = use_up_pid();
+
+		if (pid == wanted)
+			before = last;
+		last = pid;
+	}
+	write_pid_max(PID_MAX_DEFAULT);
+}
+
+/* clone3() with the PIDs that are wanted, which it takes since Linux 5.5. */
+static long clone_as(struct clone_args *arguments)
+{
+	const pid_t *pids = (const pid_t *)(uintptr_t)arguments->set_tid;
+	const uint64_t count = arguments->set_tid_size;
+	long pid = syscall(SYS_clone3, arguments, sizeof(*arguments));
+
+	if (pid >= 0 || errno != E2BIG || count == 0)
+		return pid;
+	/* In a namespace of its own it is 1 by itself. */
+	make_next(pids[count - 1]);
+	arguments->set_tid = 0;
+	arguments->set_tid_size = 0;
+	return syscall(SYS_clone3, arguments, sizeof(*arguments));
+}
+
 pid_t start_as(int flags, const pid_t *pids, size_t count, void (*body)(void *), void *argument)
 {
 	struct clone_args arguments = {
@@ -60,7 +119,7 @@ pid_t start_as(int flags, const pid_t *pids, size_t count, void (*body)(void *),
 	long pid;
 
 	CHECK(pipe2(ready, O_CLOEXEC) == 0, "errno %d", errno);
-	pid = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	pid = clone_as(&arguments);
 	CHECK(pid >= 0, "clone3: errno %d", errno);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -76,6 +76,11 @@ static uint64_t task_namespace(void *unused)
 	return identity_of(task_active_pid_ns(current));
 }
 
+/* Linux before 5.5 has it in a source file. */
+#ifndef MAX_PID_NS_LEVEL
+#define MAX_PID_NS_LEVEL 32
+#endif
+
 static void describe(const struct pid *pid, struct rmsim_pid *out)
 {
 	u32 i;
