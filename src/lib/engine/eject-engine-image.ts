@@ -26,8 +26,8 @@ async function findOriginal({ engine, image }: Source): Promise<EngineImage | un
   return isMarked(original) ? findOriginal({ engine, image: original }) : original;
 }
 
-async function hasPreloadFile(source: Source, saved: SavedImage): Promise<boolean> {
-  return withFiles(source, saved, async (files) => {
+async function hasPreloadFile(source: Source, saved: SavedImage, options: EjectOptions): Promise<boolean> {
+  return withFiles(source, saved, options, async (files) => {
     const preload = await files.readFile(PRELOAD_FILE);
     return preloadEntries(preload?.toString('latin1') ?? '').includes(PRELOAD_ENTRY);
   });
@@ -56,7 +56,7 @@ async function ejectFound(
     sizeAdded: 0,
   };
   throwIfInterrupted(options.signal);
-  const isInjected = isMarked(image) || (await hasPreloadFile(source, saved));
+  const isInjected = isMarked(image) || (await hasPreloadFile(source, saved, options));
   const original = isInjected ? await findOriginal(source) : image;
   if (!isInjected && options.tag === undefined) {
     return { ...common, outcome: 'not-injected', image: known ?? reference.text, digest: image.id, isOriginal: false };

@@ -28,6 +28,17 @@ export function missingError(name: EngineName, error: unknown): MpuError {
   });
 }
 
+/** The error of an engine that is there and says nothing. */
+export function silentError(name: EngineName, limit: number): MpuError {
+  return new MpuError({
+    code: 'engine-down',
+    what: `cannot use ${name}`,
+    why: `it gave no answer for ${limit / 1000} s`,
+    next: `see why ${name} info hangs, or use another engine: --engine NAME`,
+    exitCode: ExitCode.hostUnsupported,
+  });
+}
+
 /** The error of an engine that failed at something; `hasDaemon`: another program does the work. */
 export function engineError(name: EngineName, hasDaemon: boolean, what: string, why: string): MpuError {
   if (hasDaemon && DENIED.test(why) && /socket|daemon/i.test(why)) {

@@ -20,6 +20,13 @@ export interface EngineImage {
   hasTriggers: boolean;
   /** Whether it is stored in docker's format, which can hold more than OCI's (health checks). */
   isDockerFormat: boolean;
+  /** Seconds since 1970; undefined where the image does not say. */
+  created: number | undefined;
+}
+
+function secondsOf(value: unknown): number | undefined {
+  const seconds = typeof value === 'string' ? Math.floor(Date.parse(value) / 1000) : Number.NaN;
+  return seconds >= 0 ? seconds : undefined;
 }
 
 const strings = (value: unknown): string[] =>
@@ -60,6 +67,7 @@ export function parseImage(data: Buffer): EngineImage {
     layers: strings(rootfs.Layers),
     names: strings(image.RepoTags),
     isDockerFormat: typeof image.ManifestType !== 'string' || image.ManifestType.includes('docker'),
+    created: secondsOf(image.Created),
   };
 }
 
@@ -86,5 +94,6 @@ export function parseBuildahImage(inspected: Buffer, listed: Buffer): EngineImag
     layers: strings(rootfs.diff_ids),
     names: [...new Set(names)],
     isDockerFormat: typeof image.Manifest === 'string' && image.Manifest.includes('vnd.docker.'),
+    created: secondsOf(docker.created),
   };
 }

@@ -6,7 +6,7 @@ import type { EngineName } from '../image/types.js';
 import type { ImageFiles } from '../payload/plan.js';
 import { runProcess, type ProcessOptions, type ProcessResult } from '../system/run-process.js';
 import { ContainerFiles, DirectoryFiles } from './container-files.js';
-import { engineError, lastWords, missingError } from './engine-errors.js';
+import { engineError, lastWords, missingError, silentError } from './engine-errors.js';
 import { parseBuildahImage, parseImage, type EngineImage } from './engine-image.js';
 
 const NO_IMAGE = /no such (image|object)|image not known|unable to find.*in local storage|failed to find image/i;
@@ -21,6 +21,20 @@ const platformFlags = ({ os, architecture, variant }: EngineImage): string[] => 
 /** A name that nothing else has. */
 const ownName = (): string => `mpu-inject-${randomBytes(6).toString('hex')}`;
 
+/** How long an engine may take to say that it is there. */
+const ANSWER_MS = 60_000;
+/** How long a program that is interrupted may take to end before it is killed. */
+const PATIENCE_MS = 500;
+/** How long an engine may take, after an interrupt, to remove what was made for reading. */
+const CLEANUP_MS = 5_000;
+
+/** How long to wait for an engine. */
+export interface ConnectOptions {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds; for tests. */
+  limit?: number;
+}
+
 /** A container engine that works. */
 export class Engine {
   private constructor(
@@ -31,21 +45,29 @@ export class Engine {
 
   /**
    * Finds an engine and checks that it answers. Rejects with an MpuError: `engine-missing` or
-   * `engine-down` (exit code 3), `engine-denied` (4).
+   * `engine-down` (exit code 3), `engine-denied` (4), or that of an interrupt.
    */
-  static async connect(name: EngineName): Promise<Engine> {
-    let answer: ProcessResult;
-    try {
-      answer = await runProcess(name, ['--version']);
-    } catch (error) {
-      throw missingError(name, error);
-    }
+  static async connect(name: EngineName, { signal, limit = ANSWER_MS }: ConnectOptions = {}): Promise<Engine> {
+    const timeout = AbortSignal.timeout(limit);
+    const ends = {
+      signal: AbortSignal.any([timeout, ...(signal === undefined ? [] : [signal])]),
+      patience: PATIENCE_MS,
+    };
+    const ask = async (args: string[]): Promise<ProcessResult> => {
+      const said = await runProcess(name, args, ends).catch((error: unknown) => {
+        throw missingError(name, error);
+      });
+      throwIfInterrupted(signal);
+      if (timeout.aborted && said.status !== 0) throw silentError(name, limit);
+      return said;
+    };
+    const answer = await ask(['--version']);
     const program = (['podman', 'nerdctl'] as const).find((other) => answer.stdout.includes(other)) ?? name;
     const engine = new Engine(name, program);
     // podman and buildah have no daemon, and everything they lack shows at the first real command.
     if (program === 'docker')
-      await engine.#run('ask the daemon for its version', ['version', '--format', '{{.Server.Version}}']);
-    if (program === 'nerdctl') await engine.#run('ask containerd for images', ['images', '--quiet']);
+      engine.#check('ask the daemon for its version', await ask(['version', '--format', '{{.Server.Version}}']));
+    if (program === 'nerdctl') engine.#check('ask containerd for images', await ask(['images', '--quiet']));
     if (program === 'buildah') engine.#checkPrivilege();
     return engine;
   }
@@ -73,44 +95,57 @@ export class Engine {
     return this.program === 'nerdctl';
   }
 
-  /** An image by name or id; undefined when the engine does not have it. Never pulls. */
-  async inspect(name: string): Promise<EngineImage | undefined> {
+  /** An image by name or id; undefined when the engine does not have it. Never pulls. An interrupt ends it. */
+  async inspect(name: string, signal?: AbortSignal): Promise<EngineImage | undefined> {
     const isBuildah = this.program === 'buildah';
     const what = `inspect the image ${name}`;
-    const answer = await this.#start(
+    const answer = await this.#read(
       isBuildah ? ['inspect', '--type', 'image', withoutAlgorithm(name)] : ['image', 'inspect', name],
+      signal,
     );
     if (answer.status !== 0 && NO_IMAGE.test(answer.stderr)) return undefined;
     this.#check(what, answer);
     try {
       if (!isBuildah) return parseImage(answer.stdout);
-      const list = await this.#run('list the images', ['images', '--json', '--no-trunc']);
+      const list = await this.#read(['images', '--json', '--no-trunc'], signal);
+      this.#check('list the images', list);
       return parseBuildahImage(answer.stdout, list.stdout);
     } catch (error) {
       throw error instanceof MpuError ? error : this.#error(what, messageOf(error));
     }
   }
 
-  /** Gives `work` the files of an image, of a container that is never started and is removed whatever happens. */
-  async withFiles<T>(image: EngineImage, work: (files: ImageFiles) => Promise<T>): Promise<T> {
+  /**
+   * Gives `work` the files of an image, of a container that is never started and is removed whatever happens. An
+   * interrupt ends it.
+   */
+  async withFiles<T>(
+    image: EngineImage,
+    work: (files: ImageFiles) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     const container = ownName();
-    const what = 'create a container to read the image';
+    const run = async (args: string[]): Promise<ProcessResult> => {
+      const answer = await this.#read(args, signal);
+      this.#check('create a container to read the image', answer);
+      return answer;
+    };
     if (this.program === 'buildah') {
       try {
-        await this.#run(what, ['from', '--pull-never', '--name', container, this.#nameOf(image)]);
-        const { stdout } = await this.#run(what, ['mount', container]);
+        await run(['from', '--pull-never', '--name', container, this.#nameOf(image)]);
+        const { stdout } = await run(['mount', container]);
         return await work(new DirectoryFiles(stdout.toString().trim()));
       } finally {
-        await this.#start(['rm', container]);
+        await this.#remove(['rm', container], signal);
       }
     }
     try {
       // An image without a command needs one to be created from; it is never run.
-      await this.#run(what, ['create', '--name', container, '--network=none', this.#nameOf(image), '/mpu']);
-      return await work(new ContainerFiles((path) => this.#archive(container, path)));
+      await run(['create', '--name', container, '--network=none', this.#nameOf(image), '/mpu']);
+      return await work(new ContainerFiles((path) => this.#archive(container, path, signal)));
     } finally {
       // With the anonymous volumes that were made for the image's VOLUME instructions.
-      await this.#start(['rm', '--force', '--volumes', container]);
+      await this.#remove(['rm', '--force', '--volumes', container], signal);
     }
   }
 
@@ -125,7 +160,7 @@ export class Engine {
     { timestamp, annotations }: { timestamp: number; annotations: Record<string, string> },
   ): Promise<string> {
     const platform = platformFlags(image);
-    if (this.program === 'podman' || this.program === 'buildah') {
+    if (this.keepsTime) {
       const format = ['--format', image.isDockerFormat ? 'docker' : 'oci', '--timestamp', String(timestamp)];
       const said = Object.entries(image.isDockerFormat ? {} : annotations).map(
         ([name, value]) => `--annotation=${name}=${value}`,
@@ -204,6 +239,11 @@ export class Engine {
     if (image?.names.length === 0) await this.#start(['rmi', withoutAlgorithm(id)]);
   }
 
+  /** Whether {@link build} gives the image, and the files in its layer, the time that it is told. */
+  get keepsTime(): boolean {
+    return this.program === 'podman' || this.program === 'buildah';
+  }
+
   /** The command that gets an image from its registry. */
   pullCommand(name: string): string {
     return `${this.name} pull ${name}`;
@@ -216,8 +256,8 @@ export class Engine {
   }
 
   /** An archive of one path of a container, as `cp` gives it; undefined when there is no such path. */
-  async #archive(container: string, path: string): Promise<Buffer | undefined> {
-    const answer = await this.#start(['cp', `${container}:${path}`, '-']);
+  async #archive(container: string, path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+    const answer = await this.#read(['cp', `${container}:${path}`, '-'], signal);
     if (answer.status !== 0 && /no such (file|container:path)|could not (find|be found)/i.test(answer.stderr)) {
       return undefined;
     }
@@ -245,7 +285,23 @@ export class Engine {
     return `sha256:${id}`;
   }
 
-  async #start(args: string[], options: Pick<ProcessOptions, 'stdin' | 'signal'> = {}): Promise<ProcessResult> {
+  /** Runs a command of which nothing stays; an interrupt ends it. */
+  async #read(args: string[], signal: AbortSignal | undefined): Promise<ProcessResult> {
+    const answer = await this.#start(args, { signal, patience: PATIENCE_MS });
+    throwIfInterrupted(signal);
+    return answer;
+  }
+
+  /** Removes what was made for reading. After an interrupt, an engine that does not answer is not waited for. */
+  async #remove(args: string[], signal: AbortSignal | undefined): Promise<void> {
+    const limit = signal?.aborted === true ? { signal: AbortSignal.timeout(CLEANUP_MS), patience: PATIENCE_MS } : {};
+    await this.#start(args, limit);
+  }
+
+  async #start(
+    args: string[],
+    options: Pick<ProcessOptions, 'stdin' | 'signal' | 'patience'> = {},
+  ): Promise<ProcessResult> {
     try {
       return await runProcess(this.name, args, options);
     } catch (error) {

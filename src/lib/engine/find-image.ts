@@ -17,15 +17,19 @@ function notFoundError(reference: EngineReference, why: string, next: string): M
   return new MpuError({ code: 'image-not-found', what: `cannot find the image ${reference.text}`, why, next });
 }
 
-async function findIn(name: EngineName, reference: EngineReference): Promise<Source> {
-  const engine = await Engine.connect(name);
-  const image = await engine.inspect(reference.text);
+async function findIn(name: EngineName, reference: EngineReference, signal: AbortSignal | undefined): Promise<Source> {
+  const engine = await Engine.connect(name, { signal });
+  const image = await engine.inspect(reference.text, signal);
   if (image !== undefined) return { engine, image };
   throw notFoundError(reference, `${name} does not have it`, engine.pullCommand(reference.text));
 }
 
 /** Finds the engine that has the image, among those that work. */
-async function findAnywhere(reference: EngineReference, onNotice: InjectOptions['onNotice']): Promise<Source> {
+async function findAnywhere(
+  reference: EngineReference,
+  onNotice: InjectOptions['onNotice'],
+  signal: AbortSignal | undefined,
+): Promise<Source> {
   const found: Source[] = [];
   const failures = new Map<EngineName, MpuError>();
   for (const name of ENGINES) {
@@ -33,10 +37,10 @@ async function findAnywhere(reference: EngineReference, onNotice: InjectOptions[
     const isKnown = name === 'buildah' && (failures.get('podman') ?? { code: '' }).code !== 'engine-missing';
     if (isKnown) continue;
     try {
-      const source = await findIn(name, reference);
+      const source = await findIn(name, reference, signal);
       if (!source.engine.isAlias) found.push(source);
     } catch (error) {
-      if (!(error instanceof MpuError)) throw error;
+      if (!(error instanceof MpuError) || error.code === 'interrupted') throw error;
       failures.set(name, error);
     }
   }
@@ -60,17 +64,31 @@ async function findAnywhere(reference: EngineReference, onNotice: InjectOptions[
       exitCode: ExitCode.hostUnsupported,
     });
   }
-  const searched = installed.find((error) => error.code === 'image-not-found');
-  if (searched === undefined) throw broken;
-  throw notFoundError(reference, installed.map((error) => error.why).join('; '), searched.next);
+  const searched = installed.filter((error) => error.code === 'image-not-found');
+  const why = searched.map((error) => error.why);
+  const unusable = installed.filter((error) => error.code !== 'image-not-found');
+  const cause = unusable.find(({ exitCode }) => exitCode === ExitCode.permission) ?? unusable[0];
+  const [pull] = searched;
+  if (pull === undefined) throw cause ?? broken;
+  if (cause === undefined) throw notFoundError(reference, why.join('; '), pull.next);
+  // The image may be in the one that could not be searched.
+  const { code, what, exitCode } = cause;
+  throw new MpuError({
+    code,
+    what: `${what}, where ${reference.text} may be`,
+    why: [cause.why, ...why].join('; '),
+    next: `${cause.next}; if the image is in neither: ${pull.next}`,
+    exitCode,
+    cause,
+  });
 }
 
 /** Finds an image in the engine that the user named, else in the first that has it. Rejects with an MpuError. */
 export async function findImage(
   reference: EngineReference,
-  { engine, onNotice }: Pick<InjectOptions, 'engine' | 'onNotice'>,
+  { engine, onNotice, signal }: Pick<InjectOptions, 'engine' | 'onNotice' | 'signal'>,
 ): Promise<Source> {
-  return engine === undefined ? findAnywhere(reference, onNotice) : findIn(engine, reference);
+  return engine === undefined ? findAnywhere(reference, onNotice, signal) : findIn(engine, reference, signal);
 }
 
 /** The architecture of an image that there is a library for; throws for any other. `verb`: e.g. `inject into`. */

@@ -124,7 +124,7 @@ async function injectFound(
   const libraries = await loadLibraries(architecture, options.libraryDirectory);
   throwIfInterrupted(options.signal);
   options.onProgress?.(`reading ${reference.text} in ${engine.name}`);
-  const plan = await withFiles(source, saved, async (files) => {
+  const plan = await withFiles(source, saved, options, async (files) => {
     throwIfInterrupted(options.signal);
     return planInjection({ name: reference.text, architecture, files, environment: image.environment }, libraries);
   });
@@ -147,9 +147,11 @@ async function injectFound(
     if (entries.length === 0) return { ...common, outcome: 'unchanged', image: target, digest: image.id, sizeAdded: 0 };
     throw sameTagError(target);
   }
-  const layer = await packLayer(entries, options.timestamp ?? 0);
+  // A builder that writes a time into the image gets the source's: the same source gives the same image, with its age.
+  const timestamp = options.timestamp ?? (engine.keepsTime ? image.created : undefined) ?? 0;
+  const layer = await packLayer(entries, timestamp);
   const labels = injectionLabels(version, image.id, sha256(layer), image.layers.length + 1);
-  const existing = await engine.inspect(target);
+  const existing = await engine.inspect(target, options.signal);
   if (existing !== undefined && entries.length > 0 && isSameInjection(existing, image, labels)) {
     return { ...common, outcome: 'unchanged', image: target, digest: existing.id, sizeAdded: 0 };
   }
@@ -164,7 +166,7 @@ async function injectFound(
 
   throwIfInterrupted(options.signal);
   if (engine.canBuild(image)) {
-    const digest = await buildAndTag(source, target, layer, plan, labels, options);
+    const digest = await buildAndTag(source, target, layer, plan, labels, { ...options, timestamp });
     return { ...common, outcome, image: target, digest, sizeAdded: layer.length };
   }
   const { id, isNew, sizeAdded } = await saved.edit(

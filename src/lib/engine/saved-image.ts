@@ -137,9 +137,10 @@ export async function withSavedImage<T>(
 export async function withFiles<T>(
   { engine, image }: Source,
   saved: SavedImage,
+  { signal }: Options,
   work: (files: ImageFiles) => Promise<T>,
 ): Promise<T> {
-  return engine.canRead(image) ? engine.withFiles(image, work) : work(await saved.files());
+  return engine.canRead(image) ? engine.withFiles(image, work, signal) : work(await saved.files());
 }
 
 /** The same where nothing else is done with the image. */
@@ -148,5 +149,5 @@ export async function withImageFiles<T>(
   options: Options,
   work: (files: ImageFiles) => Promise<T>,
 ): Promise<T> {
-  return withSavedImage(source, options, (saved) => withFiles(source, saved, work));
+  return withSavedImage(source, options, (saved) => withFiles(source, saved, options, work));
 }
