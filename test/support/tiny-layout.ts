@@ -74,6 +74,8 @@ export interface TinyImage {
   /** Compression of the layers, default gzip. */
   compress?: (data: Buffer) => Buffer;
   config?: Record<string, unknown>;
+  /** Media type of the configuration. */
+  configType?: string;
   /** How its JSON is written, default without blanks. */
   spell?: (value: unknown) => string;
 }
@@ -121,7 +123,8 @@ export class TinyLayout {
         history: diffIds.map(() => ({ created_by: 'test' })),
         'x-unknown': 1,
       }),
-      docker ? 'application/vnd.docker.container.image.v1+json' : 'application/vnd.oci.image.config.v1+json',
+      image.configType ??
+        (docker ? 'application/vnd.docker.container.image.v1+json' : 'application/vnd.oci.image.config.v1+json'),
     );
     const mediaType = docker
       ? 'application/vnd.docker.distribution.manifest.v2+json'

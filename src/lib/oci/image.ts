@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** One image of one platform: its manifest and configuration, read, edited and added. */
+import { MpuError } from '../errors.js';
 import { gzipStored } from './pack-layer.js';
 import { MediaType, isDescriptor, isIndex, isManifest, redirect, type Descriptor } from './descriptor.js';
 import { isJsonObject, type JsonObject } from '../system/json.js';
@@ -7,6 +8,30 @@ import { sha256 } from '../image/digest.js';
 import type { ImageStore } from './image-store.js';
 
 const CONFIG_TYPES: readonly string[] = [MediaType.ociConfig, MediaType.dockerConfig];
+/** Types that old builders and registries gave configurations; docker takes them for its own. */
+const VAGUE_CONFIG_TYPES: readonly string[] = ['application/octet-stream', 'application/json', 'text/html', ''];
+
+/** Returns true for the configuration of a container image, by its type or, where that says nothing, by its content. */
+async function isImageConfig(store: ImageStore, config: Descriptor): Promise<boolean> {
+  const type = config.mediaType.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (CONFIG_TYPES.includes(type)) return true;
+  if (!VAGUE_CONFIG_TYPES.includes(type)) return false;
+  const { rootfs } = await store.readJson(config);
+  return isJsonObject(rootfs) && Array.isArray(rootfs.diff_ids);
+}
+
+/** The names that the kernel has for architectures which images name differently (image-spec, after Go's GOARCH). */
+const ARCHITECTURES: Record<string, string> = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64' };
+
+/** The error of something in a registry or layout that is no container image: nothing of it is damaged. */
+function noImageError(store: ImageStore, type: string): MpuError {
+  return new MpuError({
+    code: 'no-image',
+    what: `cannot use ${store.name} as a container image`,
+    why: `it is an artifact of another kind: ${type}`,
+    next: 'name a container image',
+  });
+}
 
 /** An image as its manifest and configuration describe it, checked as far as they are edited. */
 export interface Image {
@@ -24,6 +49,21 @@ export interface Image {
   isDocker: boolean;
 }
 
+const textOr = <T>(value: unknown, other: T): string | T => (typeof value === 'string' && value !== '' ? value : other);
+
+/** The platform in a configuration, else in the index; without any, docker and podman run the image as linux/amd64. */
+function platformOf(
+  config: JsonObject,
+  { platform }: Descriptor,
+): { os: string; architecture: string; variant: string | undefined } {
+  const named = textOr(config.architecture, textOr(platform?.architecture, 'amd64'));
+  return {
+    os: textOr(config.os, textOr(platform?.os, 'linux')),
+    architecture: ARCHITECTURES[named] ?? named,
+    variant: textOr(config.variant, undefined),
+  };
+}
+
 /** Reads the manifest and the configuration of an image. */
 export async function readImage(store: ImageStore, descriptor: Descriptor): Promise<Image> {
   const manifest = await store.readJson(descriptor);
@@ -32,19 +72,15 @@ export async function readImage(store: ImageStore, descriptor: Descriptor): Prom
   if (!isDescriptor(configDescriptor) || !Array.isArray(layers) || !layers.every(isDescriptor)) {
     throw store.invalid(`the manifest ${descriptor.digest} has no config or no layers`);
   }
-  if (!CONFIG_TYPES.includes(configDescriptor.mediaType)) {
-    throw store.invalid(`${descriptor.digest} is no container image but ${configDescriptor.mediaType}`);
-  }
+  if (!(await isImageConfig(store, configDescriptor))) throw noImageError(store, configDescriptor.mediaType);
   const config = await store.readJson(configDescriptor);
-  const { rootfs, os, architecture, variant } = config;
+  const { rootfs } = config;
   const diffIds: unknown = isJsonObject(rootfs) ? rootfs.diff_ids : undefined;
   if (!Array.isArray(diffIds) || diffIds.length !== layers.length || !diffIds.every((id) => typeof id === 'string')) {
     throw store.invalid(`the configuration ${configDescriptor.digest} does not list the manifest's layers`);
   }
-  if (typeof os !== 'string' || typeof architecture !== 'string') {
-    throw store.invalid(`the configuration ${configDescriptor.digest} names no platform`);
-  }
-  const platform = [os, architecture, ...(typeof variant === 'string' && variant !== '' ? [variant] : [])].join('/');
+  const { os, architecture, variant } = platformOf(config, descriptor);
+  const platform = [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
   const isDocker = (manifest.mediaType ?? descriptor.mediaType) === MediaType.dockerManifest;
   return { descriptor, manifest, config, configDescriptor, layers, diffIds, os, architecture, platform, isDocker };
 }
@@ -57,7 +93,7 @@ export async function foreignType(store: ImageStore, member: Descriptor): Promis
   if (isIndex(member)) return undefined;
   if (!isManifest(member)) return member.mediaType;
   const { config, artifactType } = await store.readJson(member);
-  if (!isDescriptor(config) || CONFIG_TYPES.includes(config.mediaType)) return undefined;
+  if (!isDescriptor(config) || (await isImageConfig(store, config))) return undefined;
   return typeof artifactType === 'string' && artifactType !== '' ? artifactType : config.mediaType;
 }
 

@@ -30,6 +30,8 @@ export interface ImageFiles {
   readFile(path: string): Promise<Buffer | undefined>;
   /** What is known about a dynamic loader; undefined where there is no file. */
   loader(path: string): Promise<LoaderSummary | undefined>;
+  /** Whether there is something at a path; missing where finding out would take as long as copying it. */
+  has?(path: string): Promise<boolean>;
   /** `sha256:` and the hash of a file's data; undefined where there is no file. */
   digest(path: string): Promise<string | undefined>;
 }
@@ -62,7 +64,12 @@ export const LOADERS: Record<Architecture, { glibc: string; musl: string }> = {
 };
 
 /** A C library, by what it takes to have its loader load libmpu.so. */
-export type LibC = { name: 'glibc'; libraryDirectory: LibraryDirectory } | { name: 'musl' };
+export type LibC =
+  /** `libraryDirectory` is undefined where glibc reads another preload file, as in Nix; LD_PRELOAD works there, too. */
+  { name: 'glibc'; libraryDirectory: LibraryDirectory | undefined } | { name: 'musl' };
+
+/** Where images of Nix have all of their programs and loaders. */
+const NIX_STORE = '/nix/store';
 
 /** The C library of an image's programs. Rejects for one whose programs would not load libmpu.so. */
 export async function findLibC(files: ImageFiles, architecture: Architecture, image: string): Promise<LibC> {
@@ -79,6 +86,7 @@ export async function findLibC(files: ImageFiles, architecture: Architecture, im
     });
   }
   if ((await files.digest(paths.musl)) !== undefined) return { name: 'musl' };
+  if ((await files.has?.(NIX_STORE)) === true) return { name: 'glibc', libraryDirectory: undefined };
   throw new MpuError({
     code: 'image-no-glibc',
     what,
@@ -123,7 +131,8 @@ export async function planInjection(image: PlannedImage, libraries: Libraries): 
   if (files === undefined) return planVariable(image, libraries);
   const libc = await findLibC(files, architecture, image.name);
   // An image that LD_PRELOAD was added to before stays one of that kind.
-  if (libc.name === 'musl' || hasPreloadVariable(environment)) return planVariable(image, libraries);
+  if (libc.name === 'musl' || libc.libraryDirectory === undefined || hasPreloadVariable(environment))
+    return planVariable(image, libraries);
   const plan = { loadedBy: PRELOAD_FILE, environment } as const;
   const places = libraryPlaces(architecture, libc.libraryDirectory);
   const paths = Object.entries(places).map(

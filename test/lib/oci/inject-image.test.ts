@@ -240,7 +240,7 @@ await t.test('members of an index that are no images', async (t) => {
     digest: index.digest,
   });
   await layout.finish({ ...members[1], annotations: { 'org.opencontainers.image.ref.name': 'sbom' } } as Descriptor);
-  await refuses(t, layout, 'sbom', {}, { code: 'layout-invalid', why: /no container image/ });
+  await refuses(t, layout, 'sbom', {}, { code: 'no-image', why: /an artifact of another kind/ });
 });
 
 await t.test('images that cannot be injected', async (t) => {

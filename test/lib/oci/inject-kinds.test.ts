@@ -258,6 +258,27 @@ await t.test('a C library of glibc 2.17, and one of another prefix', async (t) =
   t.match((await injected(other, { readLayers: 'never' })).result, { outcome: 'created' });
 });
 
+await t.test('images of Nix, by LD_PRELOAD', async (t) => {
+  const pure: TinyLayer = { 'nix/': null, 'nix/store/': null, 'nix/store/a-glibc/lib/ld-linux-x86-64.so.2': 'nix' };
+  const fhs = { ...pure, 'lib64/ld-linux-x86-64.so.2': '-> /nix/store/a-glibc/lib/ld-linux-x86-64.so.2' };
+  for (const layer of [pure, fhs]) {
+    const made = await injected(await layoutOf(t, { layers: [layer] }));
+    t.equal(await preload(made), undefined);
+    t.same(made.config.config.Env, [`LD_PRELOAD=${PLATFORM_ENTRY}`]);
+  }
+});
+
+await t.test('configurations of old builders', async (t) => {
+  for (const type of ['application/octet-stream', 'application/json', 'text/html; charset=utf-8']) {
+    const made = await injected(await layoutOf(t, { layers: [debianLayer], configType: type }));
+    t.equal(made.result.outcome, 'created', type);
+  }
+  for (const platform of [{ os: '', architecture: '' }, { architecture: 'x86_64' }]) {
+    const made = await injected(await layoutOf(t, { layers: [debianLayer], ...platform }));
+    t.same(made.result.platforms, ['linux/amd64']);
+  }
+});
+
 await t.test('inspect', async (t) => {
   const layout = await layoutOf(t, {
     layers: [debianLayer, { 'etc/ld.so.preload': '/a.so /b.so # x' }],
