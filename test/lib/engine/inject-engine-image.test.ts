@@ -27,7 +27,7 @@ await t.test(
       await podman.check('build', '--quiet', `--format=${format}`, `--timestamp=${date}`, `--tag=${name}`, context);
       t.match(await mpu(['inject', '--engine', 'podman', name], { env }), { status: 0 });
       t.match(await dated(`${name}-mpu`), new RegExp(`^${date} `));
-    t.match(await mpu(['inject', '--engine', 'podman', name, '--json'], { env }), { stdout: /"unchanged"/ });
+      t.match(await mpu(['inject', '--engine', 'podman', name, '--json'], { env }), { stdout: /"unchanged"/ });
       await podman.check('rmi', `${name}-mpu`, name);
     }
   },
