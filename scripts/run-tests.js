@@ -19,15 +19,15 @@ const FAST = ['lib', 'preload', 'bench', join('kernel', 'rm')];
 const CHECKS = join('test', 'scripts', 'check.test.ts');
 
 /**
- * Files that take longest, which start first, so that no processor is left with one of them at the end. In the order of
- * their seconds on two processors.
+ * Files that take longest start first, so that no processor is left with one of them at the end. The first packs the npm tarball;
+ * others that need it come later, when it is there.
  */
 const SLOW = [
-  'test/docs/typescript-api.test.ts',
-  'test/index.test.ts',
   'test/packaging/npm.test.ts',
   'test/packaging/debian.test.ts',
   'test/commands/module/dkms.test.ts',
+  'test/docs/typescript-api.test.ts',
+  'test/index.test.ts',
 ];
 
 const OUTPUT = join(repository, 'build', 'test.tap');

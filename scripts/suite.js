@@ -38,6 +38,8 @@ function startFile(suite, test) {
   return suite.spawn('env', ['-u', 'NODE_OPTIONS', `TAP_TIMEOUT=${TIMEOUT}`, ...node], {
     name: test,
     cwd: repository,
+    // Where standard input is a socket, bash takes itself for a remote shell and reads its settings.
+    stdio: ['ignore', 'pipe', 'inherit'],
     timeout: TIMEOUT * 1000,
   });
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** The npm tarball, and small systems to install it on. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.js';
 import { check, checkout } from '../support/mpu.js';
 
 const execute = promisify(execFile);
@@ -14,15 +16,66 @@ export async function scratchDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'mpu-packaging-'));
 }
 
-/** Packs the checkout as `npm pack` does, with the addon for every system. Returns the tarball's path. */
-export async function packTarball(directory: string): Promise<string> {
+/** What goes into the tarball: files of the checkout and what has been built of them. */
+const PACKED = [
+  ...[
+    'package.json',
+    'package-lock.json',
+    'README.md',
+    'LICENSE',
+    'CHANGELOG.md',
+    '.npmrc',
+    'dist',
+    'docs',
+    'kernel',
+    'client',
+  ],
+  ...['preload', 'src/native', 'packaging', 'build/preload', 'build/client', 'build/man', 'build/completion'],
+];
+
+/** Returns a name that changes with anything that goes into the tarball. */
+async function fingerprint(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const part of PACKED) {
+    const list = await check('find', [part, '-type', 'f', '-printf', '%p %s %T@\n'], { cwd: checkout });
+    hash.update(list.split('\n').sort().join('\n'));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function pack(directory: string): Promise<void> {
   const log = { maxBuffer: 1 << 26 };
   await execute(join(checkout, 'packaging', 'prebuild-addon'), [], log);
   // The rest of prepack has been done: the tests run on what it builds.
   await execute('npm', ['pack', '--ignore-scripts', '--pack-destination', directory], { ...log, cwd: checkout });
-  const name = (await readdir(directory)).find((entry) => /^mpu-.*\.tgz$/.test(entry));
-  if (name === undefined) throw new Error('npm pack left no tarball');
-  return join(directory, name);
+}
+
+/**
+ * Packs the checkout as `npm pack` does, with the addon for every system, and puts a copy into a directory. The first test that
+ * wants the tarball packs it; the others wait for that one. Returns the copy's path.
+ */
+export async function packTarball(directory: string): Promise<string> {
+  const shared = join(checkout, 'build', 'tarball');
+  return withLock(join(shared, 'lock'), async () => {
+    const place = join(shared, await fingerprint());
+    const find = async (): Promise<string | undefined> =>
+      (await readdir(place).catch((): string[] => [])).find((entry) => /^mpu-.*\.tgz$/.test(entry));
+    if ((await find()) === undefined) {
+      await withScratch(shared, async (scratch) => {
+        for (const old of await readdir(shared)) {
+          if (/^[0-9a-f]{16}$/.test(old)) await removeDirectory(join(shared, old));
+        }
+        const finished = join(scratch, 'finished');
+        await mkdir(finished);
+        await pack(finished);
+        await publish(finished, place);
+      });
+    }
+    const name = await find();
+    if (name === undefined) throw new Error('npm pack left no tarball');
+    await cp(join(place, name), join(directory, name));
+    return join(directory, name);
+  });
 }
 
 /** A root out of `image`, an archive of test/lib/base-image.ts, with this machine's Node.js and npm. */
