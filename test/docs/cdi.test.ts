@@ -48,7 +48,7 @@ await t.test('docs/cdi.md', { skip }, async (t) => {
     const ended = await host.run(run);
     t.match(ended, { status: 0, stderr: '' });
     t.equal(ended.stdout.match(/r-xp .*libmpu\.so/g)?.length, 2, 'in both containers');
-    await host.check('umount /run/mpu/pidns; rm -r /run/mpu /var/run/cdi');
+    await host.check('mpu pidns disable; rm -r /var/run/cdi');
   });
 
   const noSystemd = (await host.run(BOOT)).status === 0 ? false : 'NOT TESTED: systemd does not run here';

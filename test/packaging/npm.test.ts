@@ -70,6 +70,7 @@ await t.test('the tarball', { skip, timeout: 1_200_000 }, async (t) => {
       'kernel/Kbuild',
       'kernel/dkms.conf.in',
       ...['x86_64', 'aarch64', 'i386'].map((architecture) => `build/preload/${architecture}/libmpu.so`),
+      ...['x86_64', 'aarch64'].map((architecture) => `build/bpf/${architecture}/mpu-pidns`),
       ...['x64-glibc', 'x64-musl', 'arm64-glibc', 'arm64-musl'].map(
         (name) => `build/native/prebuilds/linux-${name}/mpu.node`,
       ),
