@@ -23,22 +23,14 @@ PROCESSES = [
 
 
 class Daemon:
-    """A control daemon in a place; close() ends it and its server."""
+    """A control daemon in a place. It and its server end with the PID namespace of the place."""
 
     def __init__(self, place, directory, words):
         self.pipes = os.path.join(directory, "mps")
         os.makedirs(self.pipes + "/log")
-        self.place = place
-        self.words = words
         self.variables = ["CUDA_MPS_PIPE_DIRECTORY=" + self.pipes, "CUDA_MPS_LOG_DIRECTORY=%s/log" % self.pipes]
-        self.run([DAEMON, "-d"])
-
-    def run(self, argv, text=None):
-        words = self.place.enter() + self.words + self.variables + argv
-        subprocess.run(words, input=text, check=True, text=True, timeout=LIMIT_SECONDS, stdout=subprocess.DEVNULL)
-
-    def close(self):
-        self.run([DAEMON], "quit\n")
+        command = place.enter() + words + self.variables + [DAEMON, "-d"]
+        subprocess.run(command, check=True, timeout=LIMIT_SECONDS, stdout=subprocess.DEVNULL)
 
 
 def servers(place):
@@ -46,11 +38,12 @@ def servers(place):
     found = []
     for pid in processes():
         try:
-            with open("/proc/%d/comm" % pid, encoding="ascii", errors="replace") as file:
-                name = file.read().strip()
+            # The kernel's name of the process is cut off before it says which of the two it is.
+            with open("/proc/%d/cmdline" % pid, encoding="ascii", errors="replace") as file:
+                name = os.path.basename(file.read().split("\0")[0])
         except OSError:
             continue
-        if namespace_of(pid) == place.identity and SERVER.startswith(name) and name.startswith("nvidia-cuda-mps"):
+        if namespace_of(pid) == place.identity and name == SERVER:
             found.append(status_numbers("/proc/%d" % pid, "NSpid")[-1])
     return found
 
@@ -94,7 +87,6 @@ def look(report, clients_of, program, unit, simulated):
         report.skip("MPS", DAEMON + " is not there")
         return
     world = World(program, unit, simulated)
-    daemon = None
     try:
         world.add_place("a")
         world.add_place("b")
@@ -108,5 +100,3 @@ def look(report, clients_of, program, unit, simulated):
         report.outputs.append(["MPS", "In a with libmpu.so, nvidia-smi:\n\n" + clients.run(world.places["a"], ["nvidia-smi"], mpu=True).rstrip()])
     finally:
         world.close()
-        if daemon:
-            daemon.close()
