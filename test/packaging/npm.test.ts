@@ -27,6 +27,7 @@ console.log(own === process.pid && none === 0 ? 'translated' : 'wrong: ' + own +
 
 /** Where QEMU stands between the program and the kernel, which it does not let translate: as far as the kernel's refusal. */
 const ASK = `
+import { translate } from 'mpu';
 const refused = await translate([process.pid], 'to-host', { method: 'nsfs', pidns: '/proc/self/ns/pid' }).catch((error) => error);
 console.log(process.arch, process.report.getReport().header.glibcVersionRuntime ? 'glibc' : 'musl', refused.code, refused.why);
 `;
