@@ -50,6 +50,7 @@ export async function use(): Promise<number> {
 `;
 
 const PROGRAM = `
+import { inject, moduleStatus, MpuError, translate, version } from 'mpu';
 const options = { method: 'nsfs', pidns: '/proc/self/ns/pid' };
 const failure = await inject('oci:/nonexistent:latest').catch((error) => ({ isMpuError: error instanceof MpuError, next: error.next }));
 const status = await moduleStatus();
