@@ -3,6 +3,7 @@ import t from 'tap';
 import { DRIVER_CHECKS, judgeRelease } from '#mpu/lib/doctor/driver-checks.js';
 import { runChecks } from '#mpu/lib/doctor/check.js';
 import { NEWEST_RELEASE } from '#mpu/lib/driver/regimes.js';
+import { MpuError } from '#mpu/lib/errors.js';
 
 void t.test('the newest release that is known', async (t) => {
   t.match(judgeRelease('580.159.04'), { verdict: 'ok', why: NEWEST_RELEASE });
@@ -19,4 +20,18 @@ void t.test('the newest release that is known', async (t) => {
     without.some(({ id }) => id === 'release'),
     'nothing without a driver',
   );
+});
+
+await t.test('drivers whose regime is not known', async (t) => {
+  const driver = { release: 'ABC', flavour: 'unknown' as const };
+  t.match(await runChecks(DRIVER_CHECKS, { driver, addonError: undefined }), [
+    { id: 'driver', verdict: 'ok' },
+    { id: 'regime', verdict: 'warn', why: /known by its release, and ABC is none/ },
+  ]);
+  const addonError = new MpuError({ code: 'addon-missing', what: 'x', why: 'not built', next: 'npm run build' });
+  t.match(await runChecks(DRIVER_CHECKS, { driver, addonError }), [
+    { id: 'addon', verdict: 'fail' },
+    { id: 'driver' },
+    { id: 'regime', why: /the native addon, which cannot be loaded/, next: /npm .*run build/ },
+  ]);
 });

@@ -1,115 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** The checks of a host, on hosts that are not at hand: other kernels, Secure Boot, DKMS, modules of other projects. */
-import { chmod, mkdir, symlink } from 'node:fs/promises';
+/** The checks of a host, on hosts that are not at hand. */
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { runChecks, type CheckResult } from '#mpu/lib/doctor/check.js';
-import { findDkms } from '#mpu/lib/doctor/dkms-check.js';
-import { DRIVER_CHECKS } from '#mpu/lib/doctor/driver-checks.js';
-import { HOST_CHECKS, hostSummary, type HostContext } from '#mpu/lib/doctor/host-checks.js';
-import { findPidnsBoot } from '#mpu/lib/pidns/boot.js';
-import type { Proof } from '#mpu/lib/doctor/proof.js';
-import { REGIMES } from '#mpu/lib/driver/regimes.js';
+import { runChecks } from '#mpu/lib/doctor/check.js';
 import { MpuError } from '#mpu/lib/errors.js';
-import type { DkmsEntry } from '#mpu/lib/module/dkms.js';
-import { Host } from '#mpu/lib/system/host.js';
-import type { LoadedModule } from '#mpu/lib/module/loaded-module.js';
-import type { InstalledModule } from '#mpu/lib/module/module-file.js';
-import type { Restrictions } from '#mpu/lib/module/restrictions.js';
-import type { ModuleState } from '#mpu/lib/translator.js';
-import { makeFixture } from '../../support/module-fixture.js';
+import { HOST_CHECKS, hostSummary } from '#mpu/lib/doctor/host-checks.js';
+import type { Proof } from '#mpu/lib/doctor/proof.js';
+import {
+  host,
+  byModule,
+  byFile,
+  checkHosts,
+  isRoot,
+  FREE,
+  ours,
+  proofOf,
+  R4,
+  file,
+  VERSION,
+} from '../../support/doctor-hosts.js';
 
-const VERSION = '0.1.0';
-const FREE: Restrictions = { secureBoot: 'off', lockdown: 'none', signaturesEnforced: false, modulesDisabled: false };
-const answer = (change: Partial<ModuleState> = {}): ModuleState => ({
-  version: VERSION,
-  abi: 1,
-  features: ['translate'],
-  maxPids: 4096,
-  intercept: 'absent',
-  generation: '1',
-  ...change,
-});
-const ours = (change: Partial<ModuleState> = {}): LoadedModule => ({
-  owner: 'mpu',
-  version: VERSION,
-  answer: answer(change),
-});
-
-const RIGHT = { host: 4711, back: 1 };
-const NOBODY = { why: 'mpu.ko is not loaded' };
-const proofOf = (methods: Proof['methods']): Proof => ({ pid: 1, inNamespace: true, methods, truth: 4711 });
-
-/** A host by what is special about it. */
-async function host(
-  kernel: string,
-  change: Partial<HostContext> = {},
-  module: Partial<HostContext['module']> = {},
-): Promise<HostContext> {
-  const { root } = await makeFixture(t.testdir(), kernel);
-  return {
-    host: await Host.open({ root }),
-    driver: undefined,
-    module: {
-      kernel,
-      running: kernel,
-      version: VERSION,
-      loaded: { owner: 'none' },
-      installed: [],
-      atBoot: false,
-      restrictions: FREE,
-      ...module,
-    },
-    moduleError: undefined,
-    loadable: true,
-    pidnsPath: '/run/mpu/pidns',
-    pidns: 'absent',
-    dkms: { isThere: false, newerKernels: [] },
-    pidnsBoot: { hasSystemd: true, unit: 'absent' },
-    addonError: undefined,
-    proof: proofOf({ netlink: NOBODY }),
-    proofError: undefined,
-    ...change,
-  };
-}
-
-const isRoot = process.getuid?.() === 0;
-const regimes = REGIMES.filter(({ id }) => id === 'R4').map((regime) => ({
-  driver: { release: '580.95.05', flavour: 'open' as const, regime },
-}));
-const R4 = { ...regimes[0] };
 /** A proof that was made without a PID namespace. */
 const ALONE: Proof = { pid: 7, inNamespace: false, methods: { nsfs: { host: 7, back: 7 } } };
-const dkms = (isThere: boolean, ...newerKernels: string[]): Pick<HostContext, 'dkms'> => ({
-  dkms: { isThere, newerKernels },
-});
-const entry = (kernel: string, change: Partial<DkmsEntry> = {}): DkmsEntry => ({
-  version: VERSION,
-  kernel,
-  state: 'installed',
-  ...change,
-});
-const file = (kernel: string): InstalledModule => ({
-  path: `/lib/modules/${kernel}/extra/mpu.ko`,
-  ours: true,
-  version: VERSION,
-  kernel,
-  signed: false,
-  release: kernel,
-  place: 'extra',
-});
 
-/** The findings that a case is about, by check. */
-type Expected = Record<string, { verdict?: CheckResult['verdict']; why?: RegExp; next?: RegExp } | undefined>;
-
-const byModule = { proof: proofOf({ netlink: RIGHT }) };
-const byFile = {
-  proof: proofOf({ netlink: NOBODY, nsfs: RIGHT }),
-  pidns: 'host' as const,
-  pidnsBoot: { hasSystemd: true, unit: 'enabled' as const },
-};
-
-const cases: [name: string, context: HostContext, expected: Expected][] = [
+await checkHosts([
   [
     'nothing is there, on a kernel that needs the module',
     await host('6.1.0-18-amd64'),
@@ -169,53 +84,6 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
       pidns: { verdict: 'info', why: /mpu\.ko does its work/ },
       boot: { verdict: 'warn', next: /mpu module install/ },
     },
-  ],
-  [
-    'interception on',
-    await host('6.1.0', byModule, { loaded: ours({ intercept: 'on' }) }),
-    { interception: { verdict: 'ok', why: /without libmpu\.so/ } },
-  ],
-  [
-    'interception off',
-    await host('6.1.0', byModule, { loaded: ours({ intercept: 'off' }) }),
-    { interception: { verdict: 'info', next: /intercept on/ } },
-  ],
-  [
-    'interception that waits',
-    await host('6.1.0', byModule, {
-      loaded: ours({ intercept: 'waiting', interceptReason: 'nvidia.ko is not loaded' }),
-    }),
-    { interception: { verdict: 'info', why: /begins when it can: nvidia\.ko is not loaded; until then/ } },
-  ],
-  [
-    'interception that a live patch keeps out',
-    await host('6.1.0', byModule, {
-      loaded: ours({
-        intercept: 'blocked',
-        interceptReason: 'nvidia.ko is redirected by somebody else, or ftrace is switched off',
-      }),
-    }),
-    {
-      interception: {
-        verdict: 'warn',
-        why: /refused: nvidia\.ko is redirected by somebody else/,
-        next: /livepatch.*intercept on/,
-      },
-    },
-  ],
-  [
-    'interception of a driver that ftrace does not know',
-    await host('6.1.0', byModule, {
-      loaded: ours({ intercept: 'blocked', interceptReason: 'ftrace does not know an ioctl entry in nvidia.ko' }),
-    }),
-    { interception: { verdict: 'warn', why: /does not know an ioctl entry/, next: /^mpu inject IMAGE/ } },
-  ],
-  [
-    'a kernel that cannot intercept',
-    await host('6.1.0', byModule, {
-      loaded: ours({ interceptReason: 'this kernel is built without the ftrace that can redirect functions' }),
-    }),
-    { interception: { verdict: 'info', why: /cannot: this kernel is built without/ } },
   ],
   [
     'another version is loaded',
@@ -301,66 +169,6 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
       restrictions: { ...FREE, lockdown: 'integrity' },
     }),
     { signatures: { verdict: 'warn', why: /extra\/mpu\.ko is not signed/, next: /module install --key/ } },
-  ],
-  [
-    'DKMS has it',
-    await host('6.1.0', dkms(true), { dkms: [entry('6.1.0')] }),
-    { dkms: { verdict: 'ok', why: /^0\.1\.0 is installed for 6\.1\.0$/ } },
-  ],
-  [
-    'DKMS has it for the kernel before',
-    await host('6.1.0', dkms(true), { dkms: [entry('6.0.0')] }),
-    { dkms: { verdict: 'warn', next: /dkms autoinstall/ } },
-  ],
-  [
-    'DKMS could not build it',
-    await host('6.1.0', dkms(true), { dkms: [entry('6.1.0', { state: 'added' })] }),
-    { dkms: { verdict: 'warn' } },
-  ],
-  [
-    'DKMS has another version',
-    await host('6.1.0', dkms(true), { dkms: [entry('6.1.0', { version: '0.0.9' })] }),
-    {
-      dkms: {
-        verdict: 'warn',
-        why: /^0\.0\.9 is installed for 6\.1\.0, and this mpu is 0\.1\.0$/,
-        next: /sudo mpu module install/,
-      },
-    },
-  ],
-  [
-    'DKMS has it, but not for the kernel that boots next',
-    await host('6.1.0-9-amd64', dkms(true, '6.1.0-18-amd64'), { dkms: [entry('6.1.0-9-amd64')] }),
-    {
-      dkms: {
-        verdict: 'warn',
-        why: /not for 6\.1\.0-18-amd64, which may boot next/,
-        next: /^sudo dkms autoinstall -k 6\.1\.0-18-amd64$/,
-      },
-    },
-  ],
-  [
-    'DKMS has it for the kernel that boots next',
-    await host('6.1.0-9-amd64', dkms(true, '6.1.0-18-amd64'), {
-      dkms: [entry('6.1.0-9-amd64')],
-      installed: [file('6.1.0-18-amd64')],
-    }),
-    { dkms: { verdict: 'ok', why: /and what may boot next/ } },
-  ],
-  [
-    'DKMS does not have it',
-    await host('6.1.0', dkms(true), { dkms: [] }),
-    { dkms: { verdict: 'info', why: /does not have mpu/, next: /^sudo mpu module install$/ } },
-  ],
-  [
-    'DKMS answers to root alone, or not at all',
-    await host('6.1.0', dkms(true)),
-    { dkms: isRoot ? { verdict: 'warn', next: /dkms status/ } : { verdict: 'info', next: /^sudo mpu doctor$/ } },
-  ],
-  [
-    'no DKMS, and a new kernel without a module',
-    await host('6.12.1', { ...byModule, ...dkms(false, '6.12.9') }, { loaded: ours() }),
-    { dkms: { verdict: 'warn', why: /not installed, and 6\.12\.9 has no mpu\.ko/, next: /mpu module install/ } },
   ],
   [
     'a file that is gone after a boot',
@@ -506,18 +314,7 @@ const cases: [name: string, context: HostContext, expected: Expected][] = [
     await host('6.1.0', { moduleError: new Error('no xz') }),
     { 'module-files': { verdict: 'warn', why: /no xz/ } },
   ],
-];
-
-for (const [name, context, expected] of cases) {
-  await t.test(name, async (t) => {
-    const results = await runChecks(HOST_CHECKS, context);
-    for (const [id, wanted] of Object.entries(expected)) {
-      const found = results.find((each) => each.id === id);
-      if (wanted === undefined) t.equal(found, undefined, `${id} does not apply`);
-      else t.match(found, wanted, id);
-    }
-  });
-}
+]);
 
 await t.test('the summary of a host that is right', async (t) => {
   t.match(hostSummary(await host('6.12.1', byFile)), /that are given the namespace file are shown/);
@@ -543,40 +340,6 @@ await t.test('the summary of a host whose driver needs no mpu', async (t) => {
   );
 });
 
-await t.test('drivers whose regime is not known', async (t) => {
-  const driver = { release: 'ABC', flavour: 'unknown' as const };
-  t.match(await runChecks(DRIVER_CHECKS, { driver, addonError: undefined }), [
-    { id: 'driver', verdict: 'ok' },
-    { id: 'regime', verdict: 'warn', why: /known by its release, and ABC is none/ },
-  ]);
-  const addonError = new MpuError({ code: 'addon-missing', what: 'x', why: 'not built', next: 'npm run build' });
-  t.match(await runChecks(DRIVER_CHECKS, { driver, addonError }), [
-    { id: 'addon', verdict: 'fail' },
-    { id: 'driver' },
-    { id: 'regime', why: /the native addon, which cannot be loaded/, next: /npm .*run build/ },
-  ]);
-});
-
-await t.test('what the next boot has', async (t) => {
-  const { root, write } = await makeFixture(t.testdir(), '6.1.0-9-amd64');
-  const found = async (): Promise<unknown> => findPidnsBoot(await Host.open({ root }));
-  t.same(await found(), { hasSystemd: false, unit: 'absent' });
-  await write('run/systemd/system/x', '');
-  await write('usr/lib/systemd/system/mpu-pidns.service', '');
-  t.same(await found(), { hasSystemd: true, unit: 'disabled' }, 'as packages install it');
-  const wants = join(root, 'etc/systemd/system/multi-user.target.wants');
-  await mkdir(wants, { recursive: true });
-  await symlink('/lib/systemd/system/mpu-cdi.service', join(wants, 'mpu-cdi.service'));
-  t.same(await found(), { hasSystemd: true, unit: 'disabled' }, 'a link to nowhere');
-  await symlink('/usr/lib/systemd/system/mpu-pidns.service', join(wants, 'mpu-pidns.service'));
-  t.same(await found(), { hasSystemd: true, unit: 'enabled' });
-
-  for (const release of ['6.1.0-18-amd64', '5.10.0-30-amd64']) await write(`lib/modules/${release}/modules.order`, '');
-  // What a removed kernel leaves.
-  await write('lib/modules/6.1.0-19-amd64/updates/dkms/nvidia.ko', '');
-  t.match(await findDkms(await Host.open({ root })), { newerKernels: ['6.1.0-18-amd64'] });
-});
-
 await t.test('an nvidia-smi that does not answer holds nobody up', async (t) => {
   const directory = t.testdir({ 'nvidia-smi': '#!/bin/sh\nexec sleep 600\n' });
   await chmod(join(directory, 'nvidia-smi'), 0o755);
@@ -588,16 +351,4 @@ await t.test('an nvidia-smi that does not answer holds nobody up', async (t) => 
   const checks = HOST_CHECKS.filter(({ id }) => id === 'gpu');
   const context = await host('6.12.1', { ...R4, signal: AbortSignal.timeout(200) });
   t.match(await runChecks(checks, context), [{ id: 'gpu', verdict: 'fail', why: /was received/ }]);
-});
-
-await t.test('a check that breaks is a failure with words', async (t) => {
-  const broken = {
-    id: 'x',
-    title: 'x',
-    applies: () => true,
-    run: () => {
-      throw new Error('no luck');
-    },
-  };
-  t.match(await runChecks([broken], undefined), [{ id: 'x', verdict: 'fail', why: 'no luck', next: String }]);
 });
