@@ -52,6 +52,11 @@ export class Authorization {
     return this.#challenge !== undefined;
   }
 
+  /** Returns true if this user has a login for a repository. */
+  async hasLogin(repository: string): Promise<boolean> {
+    return (await this.#login(repository)).login !== undefined;
+  }
+
   /** The header for a request; undefined as long as the registry has not asked for one. */
   async header(asker: Asker): Promise<string | undefined> {
     const challenge = this.#challenge;

@@ -121,7 +121,9 @@ export class RegistryClient {
       this.#origins.set(answer, url);
       const status = answer.statusCode ?? 0;
       const isUnexplained = isOwn && UNEXPLAINED.includes(status) && answer.headers['www-authenticate'] === undefined;
-      if (isUnexplained && !challenged && (await this.#isChallengedAtRoot(what, signal))) {
+      // Without a login, "not found" is what it says, as for each tag that is not there yet.
+      const mayBeChallenged = isUnexplained && (status !== 404 || (await this.#authorization.hasLogin(repository)));
+      if (mayBeChallenged && !challenged && (await this.#isChallengedAtRoot(what, signal))) {
         challenged = true;
         answer.resume();
         continue;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** An image in a registry, edited there: what mpu adds is sent, layers that are there stay. */
 import { buffer } from 'node:stream/consumers';
-import { throwIfInterrupted } from '../errors.js';
+import { MpuError, throwIfInterrupted } from '../errors.js';
 import { Label, isMadeByMpu } from '../image/labels.js';
 import { MAX_JSON_SIZE, isIndex, type Descriptor } from '../oci/descriptor.js';
 import { isJsonObject, type JsonObject } from '../system/json.js';
@@ -145,7 +145,9 @@ export class RegistryStore implements ImageStore {
       return { digest, isMadeByMpu: await store.#isMadeByMpu() };
     } catch (error) {
       // Registries keep other things than images, too.
-      if (!(error instanceof RegistryError) || !error.isContent) throw error;
+      const isOther =
+        (error instanceof RegistryError && error.isContent) || (error instanceof MpuError && error.code === 'no-image');
+      if (!isOther) throw error;
       return { digest, isMadeByMpu: false };
     }
   }
