@@ -324,7 +324,7 @@ kill -INT $pid; wait $pid && cat stream`);
             .replace(/^(mpu: +)[\d.]+/m, '$1VERSION')
             .replace(/^runtimes: .*$/m, 'runtimes: ...')
             .replaceAll(machine.pidns, 'PIDNS')
-            .replace(/^(injected|not): +(.*)$/gm, ownContainers),
+            .replace(/^(injected|without mpu): +(.*)$/gm, ownContainers),
         );
         const document = parse(await world.mpu(['status', '--json']));
         t.match(document, {
