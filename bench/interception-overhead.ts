@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Instructions of an ioctl in a guest, with interception off and on; bench/interception-overhead runs it. */
-import { runGuest } from '../test/guest/harness/guest.js';
+import { onlySubject, runGuest } from '../test/guest/harness/guest.js';
 import { kernelOf, SERIES } from '../test/guest/harness/kernels.js';
-import { buildInterception } from '../test/guest/harness/build-interception.js';
+import { interceptionInitramfs } from '../test/guest/harness/interception.js';
 
 const CALLERS = ['host', 'container'];
 const QUESTIONS = ['other_device', 'escape', 'control', 'get_pids'];
@@ -12,9 +12,10 @@ const asked = process.argv[2] ?? '6.12';
 const series = SERIES.find((known) => known === asked);
 if (series === undefined) throw new Error(`no kernel ${asked}: ${SERIES.join(', ')}`);
 const kernel = await kernelOf(series);
-const { initramfs } = await buildInterception(kernel);
-const result = await runGuest(kernel, initramfs, { mode: 'bench-intercept', cpus: 'counted', timeout: TIMEOUT_S });
-if (!result.finished || result.cases.some(({ ok }) => !ok)) throw new Error(result.ending);
+const initramfs = await interceptionInitramfs(kernel);
+const task = { subject: 'bench-intercept', timeout: TIMEOUT_S } as const;
+const result = await runGuest(kernel, initramfs, [task], { cpus: 'counted' });
+if (!result.finished || onlySubject(result).cases.some(({ ok }) => !ok)) throw new Error(result.ending);
 
 /** Instructions by name: the clock of such a guest gives each a nanosecond. */
 const counts = new Map(

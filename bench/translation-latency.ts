@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** Measures mpu.ko in guests of one kernel; bench/translation-latency runs it and, with "host-pid", bench/host-pid-latency. */
 import { buildInitramfs, buildModule } from '../test/guest/harness/build.js';
-import { runGuest, type GuestOptions } from '../test/guest/harness/guest.js';
+import { onlySubject, runGuest, type GuestOptions } from '../test/guest/harness/guest.js';
 import { kernelOf, SERIES } from '../test/guest/harness/kernels.js';
 import { outsideLimits } from './translation-limits.js';
+
+const TIMEOUT_S = 300;
 
 const asked = process.argv[2] ?? '6.12';
 const series = SERIES.find((known) => known === asked);
@@ -13,8 +15,8 @@ const initramfs = await buildInitramfs(kernel, (await buildModule(kernel)).path)
 
 /** The numbers of a run by name; all of those that were measured more than once. */
 async function measure(options: GuestOptions): Promise<Map<string, number[]>> {
-  const result = await runGuest(kernel, initramfs, { mode: 'bench', ...options });
-  if (!result.finished || result.cases.some(({ ok }) => !ok)) throw new Error(result.ending);
+  const result = await runGuest(kernel, initramfs, [{ subject: 'bench', timeout: TIMEOUT_S }], options);
+  if (!result.finished || onlySubject(result).cases.some(({ ok }) => !ok)) throw new Error(result.ending);
   const numbers = new Map<string, number[]>();
   for (const line of result.measurements) {
     const [name = '', value] = line.split(' ');

@@ -19,11 +19,19 @@ const FAST = ['lib', 'preload', 'bench', join('kernel', 'rm')];
 const CHECKS = join('test', 'scripts', 'check.test.ts');
 
 /**
- * Files that take longest start first, so that no processor is left with one of them at the end. The first packs the npm tarball;
- * others that need it come later, when it is there.
+ * Files that take longest start first, so that no processor is left with one of them at the end. Guests are among them, for
+ * they run one at a time. The first file packs the npm tarball; others that need it come later, when it is there.
  */
 const SLOW = [
   'test/packaging/npm.test.ts',
+  'test/guest/linux-6.12.test.ts',
+  'test/guest/linux-6.12-arm64.test.ts',
+  'test/guest/linux-6.1.test.ts',
+  'test/guest/linux-7.3.test.ts',
+  'test/guest/linux-5.10.test.ts',
+  'test/guest/linux-7.2.test.ts',
+  'test/guest/linux-6.1-arm64.test.ts',
+  'test/guest/linux-6.12-counted.test.ts',
   'test/packaging/debian.test.ts',
   'test/commands/module/dkms.test.ts',
   'test/docs/typescript-api.test.ts',

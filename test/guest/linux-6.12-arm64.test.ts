@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { testKernel } from './harness/run-netlink.js';
+import { testKernel } from './harness/test-kernel.js';
+import { interception } from './subjects/interception.js';
+import { netlink } from './subjects/netlink.js';
 
-await testKernel('6.12', 'aarch64');
+await testKernel('6.12', [netlink, interception], { architecture: 'aarch64' });

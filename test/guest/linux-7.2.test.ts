@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-import { testKernel } from './harness/run-netlink.js';
+import { testKernel } from './harness/test-kernel.js';
+import { driver } from './subjects/driver.js';
+import { interceptedClients } from './subjects/intercepted-clients.js';
+import { interception } from './subjects/interception.js';
+import { netlink } from './subjects/netlink.js';
 
-await testKernel('7.2');
+await testKernel('7.2', [netlink, interception, driver, interceptedClients('some')]);

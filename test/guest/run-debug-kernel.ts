@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /** `npm run test:debug-kernel`: all cases of the guests on a kernel with every checker, after planted mistakes were found. */
-import { buildInterception } from './harness/build-interception.js';
+import { interceptionInitramfs } from './harness/interception.js';
 import { debugKernel } from './harness/debug-kernel.js';
 import { buildModule, type ModuleSource } from './harness/build.js';
 import { report, reportGuest } from './harness/report.js';
-import { runGuest, type GuestOptions, type GuestResult } from './harness/guest.js';
+import { runGuest, type GuestResult, type Task } from './harness/guest.js';
 
 const PLANTED: ModuleSource = { name: 'planted', directories: { '.': 'test/guest/modules/planted' } };
 
@@ -20,31 +20,31 @@ const MISTAKES: Record<string, RegExp> = {
 const TIMEOUT_S = 3_600;
 const MEMORY_MIB = 3_072;
 const ROUNDS = 20;
-/** How many cases more: this kernel looks for memory that was lost, and cannot be locked down. */
-const FURTHER = { test: 1, intercept: 0 };
+/** This kernel looks for memory that was lost. It cannot be locked down. */
+const FURTHER = 1;
 
 const kernel = await debugKernel();
 const planted = await buildModule(kernel, [], PLANTED);
-const { initramfs } = await buildInterception(kernel, { 'planted.ko': planted.path });
+const initramfs = await interceptionInitramfs(kernel, { 'planted.ko': planted.path });
 
-async function guest(options: GuestOptions): Promise<GuestResult & { console: string }> {
+async function guest(task: Omit<Task, 'timeout'>): Promise<GuestResult & { console: string }> {
   const lines: string[] = [];
-  const result = await runGuest(kernel, initramfs, {
-    timeout: TIMEOUT_S,
+  const result = await runGuest(kernel, initramfs, [{ ...task, timeout: TIMEOUT_S }], {
     memory: MEMORY_MIB,
-    ...options,
     onLine: (line) => lines.push(line),
   });
   return { ...result, console: lines.join('\n') };
 }
 
 for (const [mistake, finding] of Object.entries(MISTAKES)) {
-  const { console } = await guest({ mode: 'planted', argument: mistake });
+  const { console } = await guest({ subject: 'planted', argument: mistake });
   report(finding.test(console), `a planted mistake is found: ${mistake}`);
 }
-for (const [mode, argument] of [
-  ['test', ''],
-  ['intercept', ROUNDS],
-] as const) {
-  reportGuest(mode, mode, kernel, await guest({ mode, argument }), FURTHER[mode]);
-}
+reportGuest('netlink', 'netlink', kernel, await guest({ subject: 'netlink' }), FURTHER);
+reportGuest(
+  'interception',
+  'interception',
+  kernel,
+  await guest({ subject: 'interception', argument: ROUNDS }),
+  FURTHER,
+);

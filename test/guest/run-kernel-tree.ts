@@ -7,16 +7,15 @@ import { parseArgs } from 'node:util';
 import { stat } from 'node:fs/promises';
 import t from 'tap';
 import { ExitCode, MpuError } from '#mpu/lib/errors.js';
-import { buildInitramfs, buildModule } from './harness/build.js';
 import { kernelOfTree, type TreeKernel } from './harness/kernel-tree.js';
-import { checkClients } from './harness/run-clients.js';
-import { checkInterceptedClients } from './harness/run-intercepted-clients.js';
-import { checkInterception } from './harness/run-interception.js';
-import { checkGuest, checkNetlink } from './harness/run-netlink.js';
+import { checkKernel } from './harness/test-kernel.js';
+import { clients } from './subjects/clients.js';
+import { interceptedClients } from './subjects/intercepted-clients.js';
+import { interceptionFor } from './subjects/interception.js';
+import { netlink } from './subjects/netlink.js';
+import { withoutFtrace } from './subjects/without-ftrace.js';
 
 const DEFAULT_ROUNDS = 20;
-/** Seconds for a guest: this may run beside the build of another kernel. */
-const GUEST_S = 1_200;
 
 const USAGE = `usage: npm run test:kernel-tree -- DIR [--rounds N] [--config FILE] [--make VARIABLE=VALUE]...
 
@@ -93,22 +92,8 @@ const redirects = ['CONFIG_DYNAMIC_FTRACE_WITH_REGS', 'CONFIG_DYNAMIC_FTRACE_WIT
   kernel.config.has(name),
 );
 
-await t.test(`Linux ${kernel.release}: the netlink family`, { timeout: 0 }, async (t) =>
-  checkNetlink(t, kernel, { timeout: GUEST_S }),
-);
-if (redirects) {
-  await t.test(`Linux ${kernel.release}: interception, ${request.rounds} rounds`, { timeout: 0 }, async (t) =>
-    checkInterception(t, kernel, request.rounds),
-  );
-  await t.test(`Linux ${kernel.release}: nvidia-smi with interception`, { timeout: 0 }, async (t) =>
-    checkInterceptedClients(t, kernel, 'some'),
-  );
-} else {
-  await t.test(`Linux ${kernel.release}: interception is absent`, { timeout: 0 }, async (t) => {
-    const module = await buildModule(kernel);
-    await checkGuest(t, 'absent', kernel, await buildInitramfs(kernel, module.path));
-  });
-}
-await t.test(`Linux ${kernel.release}: nvidia-smi with libmpu.so`, { timeout: 0 }, async (t) =>
-  checkClients(t, kernel),
+const withFtrace = [interceptionFor(request.rounds), interceptedClients('some')];
+
+await t.test(`Linux ${kernel.release}, ${request.rounds} rounds`, { timeout: 0 }, (t) =>
+  checkKernel(t, kernel, [netlink, ...(redirects ? withFtrace : [withoutFtrace]), clients]),
 );

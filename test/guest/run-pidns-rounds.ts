@@ -5,7 +5,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { buildInitramfs } from './harness/build.js';
-import { CASES, runGuest } from './harness/guest.js';
+import { CASES, onlySubject, runGuest } from './harness/guest.js';
 import { kernelOf, SERIES, type Series } from './harness/kernels.js';
 
 const USAGE = `usage: npm run test:pidns-rounds -- [ROUNDS] [KERNEL...]   ${SERIES.join(', ')}`;
@@ -29,13 +29,11 @@ for (const series of names.length > 0 ? names.map(seriesOf) : SERIES) {
   const kernel = await kernelOf(series);
   const start = performance.now();
   // This needs no module.
-  const result = await runGuest(kernel, await buildInitramfs(kernel, '/dev/null'), {
-    mode: 'pidns',
-    argument: rounds,
-    timeout: GUEST_S + ROUND_S * rounds,
-  });
-  const failed = result.cases.filter(({ ok }) => !ok);
-  const isRight = result.finished && failed.length === 0 && result.cases.length === CASES.pidns;
+  const task = { subject: 'pidns', argument: rounds, timeout: GUEST_S + ROUND_S * rounds } as const;
+  const result = await runGuest(kernel, await buildInitramfs(kernel, '/dev/null'), [task]);
+  const { cases, ended } = onlySubject(result);
+  const failed = cases.filter(({ ok }) => !ok);
+  const isRight = result.finished && ended && failed.length === 0 && cases.length === CASES.pidns;
   const seconds = Math.round((performance.now() - start) / 1000);
   process.stdout.write(`${kernel.release}: ${rounds} reloads, ${isRight ? 'right' : 'WRONG'}, ${seconds} s\n`);
   if (isRight) continue;

@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import { reportGuest } from './harness/report.js';
 import { runGuest } from './harness/guest.js';
 import { kernelOf, SERIES, type Series } from './harness/kernels.js';
-import { buildInterception } from './harness/build-interception.js';
+import { interceptionInitramfs } from './harness/interception.js';
 
 const USAGE = `usage: npm run test:intercept-rounds -- [ROUNDS] [KERNEL...]   an even number; ${SERIES.join(', ')}`;
 const DEFAULT_ROUNDS = 1_000;
@@ -30,12 +30,10 @@ if (!Number.isInteger(rounds) || rounds < 2 || rounds % 2 !== 0) usage();
 
 for (const series of names.length > 0 ? names.map(seriesOf) : SERIES) {
   const kernel = await kernelOf(series);
-  const { initramfs } = await buildInterception(kernel);
+  const initramfs = await interceptionInitramfs(kernel);
   const start = performance.now();
-  const result = await runGuest(kernel, initramfs, {
-    mode: 'rounds',
-    argument: rounds,
-    timeout: GUEST_S + ROUND_S * rounds,
+  const task = { subject: 'rounds', argument: rounds, timeout: GUEST_S + ROUND_S * rounds } as const;
+  const result = await runGuest(kernel, initramfs, [task], {
     onLine: (line) => {
       const [, note] = /mpu-guest: note (.*)$/.exec(line) ?? [];
       if (note !== undefined) process.stdout.write(`# ${note}\n`);

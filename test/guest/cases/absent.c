@@ -13,6 +13,15 @@
 #include <unistd.h>
 
 #define PARAMETERS "/sys/module/mpu/parameters/"
+/* Built as for such a kernel. */
+#define MODULE_ABSENT "/mpu-absent.ko"
+
+static void load_absent(void)
+{
+	int error = module_load_file(MODULE_ABSENT, "intercept=1");
+
+	CHECK(error == 0, "error %d", error);
+}
 
 static uint32_t features(void)
 {
@@ -35,7 +44,7 @@ static void case_absent(void)
 	int error, fd;
 
 	/* What is asked for at load and cannot be had is told, and no more. */
-	load_intercepting("intercept=1");
+	load_absent();
 	get_state(&state);
 	CHECK(state.intercept == MPU_INTERCEPT_ABSENT && strstr(state.reason, "without the ftrace"),
 	      "state %u, reason \"%s\"", state.intercept, state.reason);
@@ -65,7 +74,7 @@ static void case_translates(void)
 	uint32_t *host_pid = shared_memory(sizeof(*host_pid));
 	pid_t pid;
 
-	load_intercepting("intercept=1");
+	load_absent();
 	pid = start(CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNET, translate_self, host_pid);
 	*host_pid = (uint32_t)pid;
 	finish(pid);

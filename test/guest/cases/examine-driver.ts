@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** In a guest: looks at nvidia.ko itself. */
+/** In a guest: examines nvidia.ko itself. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { KernelLog } from '../init/kernel-alarms.js';
 import { withDriver } from '../init/load-driver.js';
-import type { DriverObservation, ProbeObservation } from '../harness/plan.js';
+import type { DriverObservation, DriverPlan, ProbeObservation } from '../init/plan.js';
+import { step } from '../init/say.js';
 
 const TRACING = '/sys/kernel/tracing';
 const WRONG_OPTIONS = ['regime=R9', 'driver=535', 'layouts=today', 'gpus=9'];
@@ -51,7 +53,7 @@ async function killCallers(program: string): Promise<void> {
 }
 
 /** Loads nvidia.ko, looks at everything that does not depend on namespaces, and removes it. */
-export async function examineDriver(path: string, probes: string[]): Promise<DriverObservation> {
+async function examine(path: string, probes: string[]): Promise<DriverObservation> {
   if (!existsSync(`${TRACING}/trace`)) execFileSync('mount', ['-t', 'tracefs', 'tracefs', TRACING]);
   const accepted = WRONG_OPTIONS.filter((option) => loads([path, option]));
   return withDriver([path, 'driver=555.58.02', 'accounting=off'], async () => {
@@ -79,4 +81,18 @@ export async function examineDriver(path: string, probes: string[]): Promise<Dri
       afterKills,
     };
   });
+}
+
+/** Examines each driver. Returns what was seen of those that could be examined. */
+export async function examineDrivers({ drivers, probes }: DriverPlan): Promise<DriverObservation[]> {
+  const log = new KernelLog();
+  const seen: DriverObservation[] = [];
+  for (const path of drivers) {
+    const observation = await step(`nvidia.ko is examined: ${path}`, () => examine(path, probes));
+    if (observation !== undefined) seen.push(observation);
+  }
+  await step('the kernel log is clean', () => {
+    log.check();
+  });
+  return seen;
 }

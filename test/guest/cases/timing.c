@@ -205,6 +205,13 @@ static void load(void)
 	CHECK(error == 0, "error %d", error);
 }
 
+static void unload(void)
+{
+	int error = module_unload();
+
+	CHECK(error == 0, "error %d", error);
+}
+
 void timing_run(int tries)
 {
 	if (tries > 0 && tries <= MAX_TRIES)
@@ -212,4 +219,5 @@ void timing_run(int tries)
 	report_run("the module loads, to be measured", load, 30);
 	report_run("time tells a caller's own process from none", case_own, 300);
 	report_run("time tells nothing about processes elsewhere", case_strangers, 900);
+	report_run("the module unloads, measured", unload, 30);
 }

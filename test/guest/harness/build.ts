@@ -2,8 +2,8 @@
 /** What a guest runs: mpu.ko for its kernel, static programs for its architecture, an initramfs of them. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createReadStream, rmSync } from 'node:fs';
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { withLock } from '#mpu/lib/system/download-cache.js';
@@ -150,7 +150,7 @@ interface Entry {
 }
 
 /** An archive as the kernel unpacks it at boot (cpio, "newc"). */
-export function initramfs(entries: Entry[]): Buffer {
+function initramfs(entries: Entry[]): Buffer {
   const parts: Buffer[] = [];
   let size = 0;
   const push = (data: Buffer): void => {
@@ -184,12 +184,14 @@ export async function ownDirectory(parent: string): Promise<string> {
  * Builds everything that the guest of a kernel needs besides it; returns the path of its initramfs, which is there until this
  * process ends: others may build the same meanwhile.
  *
- * @param further - paths of further files, by their names in it
+ * @param further - paths of further files, by their names in its root
+ * @param archives - paths of archives with the rest of its root
  */
 export async function buildInitramfs(
   kernel: Kernel,
   module: string,
   further: Readonly<Record<string, string>> = {},
+  archives: readonly string[] = [],
 ): Promise<string> {
   const directory = await ownDirectory(join(buildRoot, kernel.release));
   const guest = join(packageRoot, 'test', 'guest');
@@ -222,6 +224,8 @@ export async function buildInitramfs(
     Object.entries(files).map(async ([name, path]) => ({ name, data: await readFile(path) })),
   );
   const path = join(directory, 'initramfs');
-  await writeFile(path, initramfs(entries));
+  // The kernel unpacks one after the other.
+  for (const archive of archives) await writeFile(path, createReadStream(archive), { flag: 'a' });
+  await appendFile(path, initramfs(entries));
   return path;
 }

@@ -9,9 +9,19 @@ const NVIDIA: ModuleSource = {
 };
 
 /** How the ioctl entries are called: up to 535 `nvidia_frontend_unlocked_ioctl`, later `nvidia_unlocked_ioctl`. */
-export type Entry = 'frontend' | 'unlocked';
+export const ENTRIES = ['frontend', 'unlocked'] as const;
+export type Entry = (typeof ENTRIES)[number];
 
 /** Builds nvidia.ko for a kernel. Its parameters are described in `test/guest/modules/nvidia/README.md`. */
-export async function buildDriver(kernel: Kernel, entry: Entry): Promise<BuiltModule> {
+async function buildDriver(kernel: Kernel, entry: Entry): Promise<BuiltModule> {
   return buildModule(kernel, entry === 'frontend' ? ['FRONTEND=1'] : [], NVIDIA);
+}
+
+/** Builds it with each entry; paths by their names in a guest. */
+export async function buildDrivers(kernel: Kernel): Promise<{ files: Record<string, string>; warnings: string[] }> {
+  const built = await Promise.all(ENTRIES.map((entry) => buildDriver(kernel, entry)));
+  return {
+    files: Object.fromEntries(built.map(({ path }, index) => [`nvidia-${ENTRIES[index] ?? ''}.ko`, path])),
+    warnings: built.flatMap(({ warnings }) => warnings),
+  };
 }

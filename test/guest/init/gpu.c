@@ -17,7 +17,8 @@
 
 #include "test/rm-sim/client/rm.h"
 
-#define DEVICE "/dev/nvidiactl"
+#define DEVICE	"/dev/nvidiactl"
+#define RELEASE "550.163.01"
 
 static const char *const programs[OBSERVERS] = {"/observer", "/observer-musl", "/observer-32",
 						"/observer-mpu", "/observer-raw"};
@@ -27,7 +28,12 @@ static uint32_t layouts;
 
 void driver_load(const char *entry, const char *parameters)
 {
-	driver_load_release(entry, "550.163.01", parameters);
+	driver_load_release(entry, RELEASE, parameters);
+}
+
+void driver_found(void)
+{
+	layouts = (uint32_t)atoi(RELEASE);
 }
 
 void driver_load_release(const char *entry, const char *release, const char *parameters)

@@ -37,6 +37,9 @@ void driver_load(const char *entry, const char *parameters);
 void driver_load_release(const char *entry, const char *release, const char *parameters);
 void driver_unload(void);
 
+/* In a case that finds it loaded by the case before, with the usual structures. */
+void driver_found(void);
+
 /* Opens the device, a client and a subdevice; uses the GPU when memory is not 0. */
 struct gpu_client {
 	int fd;

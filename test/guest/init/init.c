@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PID 1 of a guest: runs all cases, or the benchmark when its argument says so, then powers off. */
-#include "bench.h"
+/* PID 1 of a guest: runs the subjects that its arguments name, in their order, then powers off. */
 #include "cases.h"
 #include "client.h"
 #include "report.h"
+#include "subjects.h"
 #include "world.h"
 
 #include <errno.h>
@@ -104,7 +104,7 @@ void case_example(void)
 	CHECK(strcmp(text, wanted) == 0, "it printed \"%s\"", text);
 }
 
-static void run_cases(void)
+void netlink_run(void)
 {
 	kernel_log_start();
 	report_run("the module loads", load, 30);
@@ -162,24 +162,8 @@ int main(int argc, char **argv)
 	world_init();
 	uname(&name);
 	report_line("init on %s %s", name.release, name.machine);
-	if (argc > 1 && strcmp(argv[1], "bench") == 0)
-		bench_run();
-	else if (argc > 1 && strcmp(argv[1], "bench-intercept") == 0)
-		bench_intercept_run();
-	else if (argc > 2 && strcmp(argv[1], "planted") == 0)
-		planted_run(argv[2]);
-	else if (argc > 1 && strcmp(argv[1], "intercept") == 0)
-		intercept_run(argc > 2 ? atoi(argv[2]) : 0);
-	else if (argc > 1 && strcmp(argv[1], "rounds") == 0)
-		intercept_rounds_run(argc > 2 ? atoi(argv[2]) : 0);
-	else if (argc > 1 && strcmp(argv[1], "pidns") == 0)
-		pidns_run(argc > 2 ? atoi(argv[2]) : 0);
-	else if (argc > 1 && strcmp(argv[1], "timing") == 0)
-		timing_run(argc > 2 ? atoi(argv[2]) : 0);
-	else if (argc > 1 && strcmp(argv[1], "absent") == 0)
-		absent_run();
-	else
-		run_cases();
-	report_finish();
+	for (int i = 1; i < argc; i++)
+		subject_run(argv[i]);
+	report_line("done");
 	power_off();
 }

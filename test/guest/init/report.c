@@ -97,9 +97,3 @@ void report_run(const char *name, void (*body)(void), unsigned int seconds)
 		report_line("not ok %u - %s: %s", passed + failed, name,
 			    failure->message[0] ? failure->message : "a process died");
 }
-
-unsigned int report_finish(void)
-{
-	report_line("done %u passed, %u failed", passed, failed);
-	return failed;
-}

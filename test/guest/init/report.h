@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the guest tells the host: one console line a case, and a last line with the totals. A case
+ * What the guest tells the host: one console line a case, and lines around each subject. A case
  * runs in a process of its own and so do its helpers; a failed check ends the process that made it,
  * and the first message is what the case reports.
  */
@@ -26,8 +26,5 @@ _Noreturn void report_fail(const char *file, int line, const char *condition, co
 
 /* Runs a case for at most seconds, then kills everything it left behind. */
 void report_run(const char *name, void (*body)(void), unsigned int seconds);
-
-/* Says the totals; returns how many failed. */
-unsigned int report_finish(void);
 
 #endif

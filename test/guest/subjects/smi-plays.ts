@@ -8,11 +8,11 @@ import { leaks } from '../../nvidia-clients/outside.js';
 import type { ClientCommand } from '../../nvidia-clients/scenario.js';
 import { smiChecks, smiCommands } from '../../nvidia-clients/smi.js';
 import { WORLD } from '../../nvidia-clients/world.js';
-import type { Play } from './plan.js';
-import { IN_GUEST, type GuestPlays } from './play-in-guest.js';
-
-/** Releases on both sides of each change of the structures that mpu knows of. */
-export const RELEASES = ['470.256', '535.261', '550.163'];
+import { buildModule } from '../harness/build.js';
+import type { Kernel } from '../harness/kernels.js';
+import { IN_GUEST } from '../harness/node-userland.js';
+import { buildDrivers } from '../harness/nvidia-driver.js';
+import type { Play, PlayOutcome } from '../init/plan.js';
 
 /** The regimes, but for R3b: it differs from R3a in accounting alone, which nvidia-smi does not show. */
 export const REGIMES_SHOWN = ['R0', 'R1', 'R2', 'R3a', 'R4'] as const;
@@ -51,7 +51,7 @@ export function smiPlay(regime: Regime, commands: ClientCommand[], name: string 
 export async function checkSmiPlay(
   t: Test,
   { name, regime, scenario: { commands } }: SmiPlay,
-  { outcomes }: GuestPlays,
+  outcomes: readonly PlayOutcome[],
   translated: (preloaded: boolean) => boolean,
 ): Promise<void> {
   const outcome = outcomes.find((candidate) => candidate.name === name);
@@ -71,4 +71,10 @@ export async function checkSmiPlay(
       t.end();
     });
   }
+}
+
+/** Builds the modules that plays load. */
+export async function buildModules(kernel: Kernel): Promise<{ files: Record<string, string>; warnings: string[] }> {
+  const { files, warnings } = await buildDrivers(kernel);
+  return { files, warnings: [...(await buildModule(kernel)).warnings, ...warnings] };
 }

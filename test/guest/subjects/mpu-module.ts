@@ -1,47 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** `mpu module` for real: node in a guest whose kernel takes the module, refuses it, or has another one of that name. */
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** `mpu module` for real: a kernel that takes the module, refuses it, or has another one of that name. */
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { lacking } from '../support/engines.js';
-import { check, checkout, mpu, run } from '../support/mpu.js';
-import { runGuest } from './harness/guest.js';
-import { kernelOf } from './harness/kernels.js';
-import { Userland } from './harness/userland.js';
-import { attributeOf, readSpec, type Spec } from '../kernel/spec.js';
-import { addHeaders, makeFixture, makeKey } from '../support/module-fixture.js';
-import { INIT } from './cases/mpu-module.js';
+import type { Test } from 'tap';
+import { check, checkout, mpu, run } from '../../support/mpu.js';
+import { attributeOf, readSpec, type Spec } from '../../kernel/spec.js';
+import { addHeaders, makeFixture, makeKey } from '../../support/module-fixture.js';
+import type { Kernel } from '../harness/kernels.js';
+import { NODE_TOOLS } from '../harness/node-userland.js';
+import type { Subject } from '../harness/subject.js';
+import { packTree } from '../harness/userland.js';
 
-const skip = await lacking([
-  'qemu-system-x86_64',
-  'make',
-  'gcc-12',
-  'depmod',
-  'insmod',
-  'openssl',
-  'mount',
-  'setpriv',
-  'cpio',
-]);
-
-/** mpu as it is installed from its package, with what it depends on. */
-async function addPackage(userland: Userland): Promise<void> {
-  for (const path of ['dist', 'kernel', 'package.json', 'build/native/Release/mpu.node']) {
-    await userland.add(join(checkout, path), join('mpu', path));
-  }
-  const dependencies = async (manifest: string): Promise<string[]> =>
-    Object.keys(
-      (JSON.parse(await readFile(manifest, 'utf8')) as { dependencies?: Record<string, string> }).dependencies ?? {},
-    );
-  const wanted = await dependencies(join(checkout, 'package.json'));
-  for (const name of wanted) {
-    const source = join(checkout, 'node_modules', name);
-    await userland.add(source, join('mpu/node_modules', name));
-    for (const dependency of await dependencies(join(source, 'package.json')))
-      if (!wanted.includes(dependency)) wanted.push(dependency);
-  }
-}
+/** Checks of the two programs. */
+const CASES = { module: 40, locked: 7 };
 
 /** A module of another project that has the name. */
 async function buildForeign(headers: string, directory: string): Promise<string> {
@@ -73,7 +44,7 @@ async function buildOlder(root: string, directory: string, env: NodeJS.ProcessEn
  * Headers, a compiler and a make that stand in for a real build, which takes minutes in emulation: what they "build" is
  * /built.ko. test/commands/module.test.ts builds for real.
  */
-async function addStandIns({ tree }: Userland, release: string): Promise<void> {
+async function addStandIns(tree: string, release: string): Promise<void> {
   const headers = join(tree, 'lib/modules', release, 'build');
   await mkdir(join(headers, 'include/config'), { recursive: true });
   await writeFile(join(headers, 'Makefile'), '');
@@ -132,42 +103,22 @@ function compareSent(t: Test, spec: Spec, lines: readonly string[]): void {
   }
 }
 
-await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
-  const kernel = await kernelOf('6.1');
-  const scratch = await mkdtemp(join(tmpdir(), 'mpu-guest-'));
-  t.teardown(() => rm(scratch, { recursive: true, force: true }));
+/** Compiles the programs of `test/guest/programs`. */
+async function compilePrograms(tree: string): Promise<void> {
+  for (const name of ['sent', 'no-netlink']) {
+    const source = join(checkout, 'test/guest/programs', `${name}.c`);
+    const flags = ['-static', '-O2', '-Wall', '-Wextra', '-Werror', '-I', join(checkout, 'kernel')];
+    await check('cc', [...flags, '-o', join(tree, name), source]);
+  }
+}
+
+/** Builds modules of every kind, and the system that they are installed on; returns its archive. */
+async function buildSystem(kernel: Kernel, scratch: string): Promise<string> {
   const { root, env } = await makeFixture(join(scratch, 'build'), kernel.release);
   await addHeaders(root, kernel.release);
-
-  const userland = new Userland(join(scratch, 'tree'));
-  const { tree } = userland;
-  await userland.directories(
-    'proc',
-    'sys',
-    'dev',
-    'var',
-    'tmp',
-    'root',
-    'etc/modules-load.d',
-    `lib/modules/${kernel.release}`,
-  );
-  await userland.addNode();
-  await userland.addPrograms(
-    'mount',
-    'setpriv',
-    'unshare',
-    'insmod',
-    'rmmod',
-    'nsenter',
-    'depmod',
-    'cp',
-    'dmesg',
-    'sh',
-    'cat',
-    'flock',
-    'chroot',
-  );
-  await addPackage(userland);
+  const tree = join(scratch, 'tree');
+  const installed = join('lib/modules', kernel.release);
+  await mkdir(join(tree, installed), { recursive: true });
   const [key, cert] = await makeKey(scratch);
   const module = async (...args: string[]): Promise<void> => {
     const ended = await mpu(['module', ...args, '--root', root], { env });
@@ -175,37 +126,32 @@ await t.test('in a guest', { skip, timeout: 850_000 }, async (t) => {
   };
   await cp(await buildOlder(root, join(scratch, 'older'), env), join(tree, 'older.ko'));
   await module('build', '--output', join(tree, 'built.ko'));
-  await addStandIns(userland, kernel.release);
-  for (const name of ['sent', 'no-netlink']) {
-    const source = join(checkout, 'test/guest/programs', `${name}.c`);
-    await check('cc', [
-      '-static',
-      '-O2',
-      '-Wall',
-      '-Wextra',
-      '-Werror',
-      '-I',
-      join(checkout, 'kernel'),
-      '-o',
-      join(tree, name),
-      source,
-    ]);
-  }
+  await addStandIns(tree, kernel.release);
+  await compilePrograms(tree);
   await module('install');
-  await cp(join(root, 'lib/modules', kernel.release, 'extra'), join(tree, 'lib/modules', kernel.release, 'extra'), {
-    recursive: true,
-  });
-  await cp(join(root, 'etc/modules-load.d'), join(tree, 'etc/modules-load.d'), { recursive: true });
+  for (const path of [join(installed, 'extra'), 'etc/modules-load.d'])
+    await cp(join(root, path), join(tree, path), { recursive: true });
   await module('build', '--key', key, '--cert', cert, '--output', join(tree, 'signed.ko'));
   await cp(await buildForeign(kernel.headers, join(scratch, 'foreign')), join(tree, 'foreign.ko'));
-  await userland.init(INIT);
-  const initramfs = join(scratch, 'initramfs');
-  await userland.pack(initramfs);
-  const result = await runGuest(kernel, initramfs, { timeout: 600 });
-  for (const { name, ok } of result.cases) t.ok(ok, name);
-  t.ok(result.cases.length >= 46, 'the guest ran all its cases');
-  const sent = result.measurements.filter((line) => line.startsWith('sent ')).map((line) => line.slice('sent '.length));
-  compareSent(t, await readSpec(), sent);
-  if (!t.ok(result.finished && result.cases.every(({ ok }) => ok), 'the guest ended by its own will'))
-    t.comment(result.ending);
-});
+  const archive = join(scratch, 'system.cpio');
+  await packTree(tree, archive);
+  return archive;
+}
+
+export const mpuModule: Subject = {
+  name: 'mpu module',
+  tools: [...NODE_TOOLS, 'gcc-12', 'openssl'],
+  node: true,
+  prepare: async (kernel, scratch) => ({
+    warnings: [],
+    archives: [await buildSystem(kernel, scratch)],
+    tasks: [
+      { subject: 'mpu-module', timeout: 1_800, cases: CASES.module },
+      { subject: 'mpu-module-locked', timeout: 600, cases: CASES.locked },
+    ],
+    check: async (t, { result: { measurements } }) => {
+      const sent = measurements.filter((line) => line.startsWith('sent ')).map((line) => line.slice('sent '.length));
+      compareSent(t, await readSpec(), sent);
+    },
+  }),
+};

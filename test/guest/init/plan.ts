@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What a test and the init of its guest tell each other, as JSON. */
+/** What tests and the subjects of their guests tell each other, as JSON. */
 import type { Scenario, ScenarioOutcome } from '../../nvidia-clients/scenario.js';
 
 /** A scenario under a simulated driver of its own. */
@@ -11,15 +11,39 @@ export interface Play {
   scenario: Scenario;
 }
 
-/** Everything that a guest does, in order. */
-export interface GuestPlan {
-  /** Each nvidia.ko to look at, and the probes to do that with. */
-  examine?: { drivers: string[]; probes: string[] };
+/** What the subjects of nvidia-smi do, in order. */
+export interface PlayPlan {
   withoutModule: Play[];
   /** mpu.ko and its parameters; it is loaded, then removed, around the plays in `withModule`. */
   module: string[];
   withModule: Play[];
 }
+
+/** Each nvidia.ko to examine, and the programs to do that with. */
+export interface DriverPlan {
+  drivers: string[];
+  probes: string[];
+}
+
+/** Plans of subjects that have one. */
+export interface Plans {
+  driver: DriverPlan;
+  clients: PlayPlan;
+  'intercepted-clients': PlayPlan;
+}
+
+/** Subjects that run in node. */
+export const NODE_SUBJECTS = ['driver', 'clients', 'intercepted-clients', 'mpu-module', 'mpu-module-locked'] as const;
+export type NodeSubject = (typeof NODE_SUBJECTS)[number];
+
+/** The guest's disk, for more than a console can carry. */
+export const DISK = '/dev/nvme0n1';
+/** Room for one outcome. */
+const SLOT_BYTES = 64 << 20;
+export const DISK_BYTES = NODE_SUBJECTS.length * SLOT_BYTES;
+
+/** Where the outcome of a subject is on the disk. */
+export const diskOffset = (subject: NodeSubject): number => NODE_SUBJECTS.indexOf(subject) * SLOT_BYTES;
 
 /** What a probe (test/rm-sim/client) was answered. */
 export interface ProbeObservation {
@@ -63,10 +87,4 @@ export interface PlayOutcome extends ScenarioOutcome {
   name: string;
   /** What was asked of mpu.ko during it, where it was loaded. */
   counters?: Counters;
-}
-
-/** What a guest found out; what failed is left out, and told as a case. */
-export interface GuestOutcome {
-  drivers: DriverObservation[];
-  plays: PlayOutcome[];
 }

@@ -8,7 +8,7 @@ import { publish, withLock, withScratch } from '#mpu/lib/system/download-cache.j
 import { packageRoot } from '#mpu/lib/package/root.js';
 import { buildInitramfs, buildModule, compile, ownDirectory, type ModuleSource } from './build.js';
 import { kernelCache, RECENT, unpackPackages, type Architecture, type Kernel } from './kernels.js';
-import { buildDriver } from './nvidia-driver.js';
+import { buildDrivers } from './nvidia-driver.js';
 
 const run = promisify(execFile);
 
@@ -87,30 +87,35 @@ async function hasLivePatches({ headers }: Kernel): Promise<boolean> {
   return /^CONFIG_LIVEPATCH=y$/m.test(await readFile(join(headers, '.config'), 'utf8'));
 }
 
-/** What the guest needs for interception; returns its initramfs and what the builds complained about. */
-export async function buildInterception(
+/** What a guest needs for interception beside mpu.ko. */
+export interface InterceptionFiles {
+  /** Paths by their names in the guest. */
+  files: Record<string, string>;
+  /** Complaints of the builds, mpu.ko's among them. */
+  warnings: string[];
+}
+
+/** Builds drivers, a live patch and observers. */
+export async function buildInterception(kernel: Kernel): Promise<InterceptionFiles> {
+  const module = await buildModule(kernel);
+  const drivers = await buildDrivers(kernel);
+  const livepatch = (await hasLivePatches(kernel)) ? await buildModule(kernel, [], LIVEPATCH) : undefined;
+  const directory = await ownDirectory(join(packageRoot, 'build', 'guest', kernel.release));
+  return {
+    files: {
+      ...drivers.files,
+      ...(livepatch === undefined ? {} : { 'livepatch_nvidia.ko': livepatch.path }),
+      ...(await buildObservers(kernel.architecture, directory)),
+    },
+    warnings: [...module.warnings, ...drivers.warnings, ...(livepatch?.warnings ?? [])],
+  };
+}
+
+/** Builds the initramfs of a guest for interception alone. */
+export async function interceptionInitramfs(
   kernel: Kernel,
   further: Readonly<Record<string, string>> = {},
-): Promise<{ initramfs: string; warnings: string[] }> {
-  const module = await buildModule(kernel);
-  const frontend = await buildDriver(kernel, 'frontend');
-  const unlocked = await buildDriver(kernel, 'unlocked');
-  const modules = { 'nvidia-frontend.ko': frontend, 'nvidia-unlocked.ko': unlocked };
-  const livepatch = (await hasLivePatches(kernel))
-    ? { 'livepatch_nvidia.ko': await buildModule(kernel, [], LIVEPATCH) }
-    : {};
-  const paths = Object.entries({ ...modules, ...livepatch }).map(([name, { path }]): [string, string] => [name, path]);
-  const observers = await buildObservers(
-    kernel.architecture,
-    await ownDirectory(join(packageRoot, 'build', 'guest', kernel.release)),
-  );
-  const initramfs = await buildInitramfs(kernel, module.path, {
-    ...Object.fromEntries<string>(paths),
-    ...further,
-    ...observers,
-  });
-  return {
-    initramfs,
-    warnings: [module, ...Object.values({ ...modules, ...livepatch })].flatMap(({ warnings }) => warnings),
-  };
+): Promise<string> {
+  const { files } = await buildInterception(kernel);
+  return buildInitramfs(kernel, (await buildModule(kernel)).path, { ...files, ...further });
 }

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0-only
-import { testClients } from './harness/run-clients.js';
-
-await testClients('5.10');

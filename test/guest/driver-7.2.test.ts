@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0-only
-import { testDriver } from './harness/run-driver.js';
-
-await testDriver('7.2');

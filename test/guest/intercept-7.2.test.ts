@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0-only
-import { testInterception } from './harness/run-interception.js';
-
-await testInterception('7.2');

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0-only
-import { testInterceptedClients } from './harness/run-intercepted-clients.js';
-
-await testInterceptedClients('7.2', 'some');
