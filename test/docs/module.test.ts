@@ -74,12 +74,13 @@ await t.test('the table has every code, and no other', async (t) => {
     ...(await readFile(join(checkout, 'docs/module.md'), 'utf8')).matchAll(/^\| (`[^|]*) \| [1-4](?:, [1-4])* \|/gm),
   ];
   const documented = rows.flatMap(([, cell = '']) => [...cell.matchAll(/`([a-z-]+)`/g)].map(([, code = '']) => code));
-  // Where the module is asked.
-  const paths = ['lib/native-addon.ts'];
+  // Where the module is asked, and where programs are run.
+  const paths = ['lib/native-addon.ts', 'lib/system/program.ts'];
   for (const directory of ['lib/module', 'commands/module']) {
     paths.push(...(await readdir(join(checkout, 'src', directory))).map((name) => join(directory, name)));
   }
   const sources = await Promise.all(paths.map((path) => readFile(join(checkout, 'src', path), 'utf8')));
-  t.same([...new Set(documented)].sort(), [...new Set([...sources.flatMap(codesIn), 'query-failed'])].sort());
+  const usage = sources.some((source) => source.includes('usageError(')) ? ['usage'] : [];
+  t.same([...new Set(documented)].sort(), [...new Set([...sources.flatMap(codesIn), ...usage, 'query-failed'])].sort());
   t.equal(new Set(documented).size, documented.length, 'each once');
 });
