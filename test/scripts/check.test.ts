@@ -56,7 +56,7 @@ for (const [name, files] of Object.entries(FAULTS)) {
 }
 
 void t.test('files that are right, and one that is gone', async (t) => {
-  const directory = await workTree(t, { 'a.ts': `// ${SPDX}\nexport const a = 'b';\n`, 'b.py': 'pass\n' });
+  const directory = await workTree(t, { 'a.ts': `// ${SPDX}\nexport const a = "b";\n`, 'b.py': 'pass\n' });
   await check('git', ['-C', directory, 'add', '.']);
   await rm(join(directory, 'b.py'));
   const { status, stdout } = await runChecks(directory, ...SMALL);

@@ -10,7 +10,7 @@ const runFile = (...paths: string[]): Promise<Ended> =>
 for (const path of ['test/lib/terminal/table.test.ts', 'src/lib/terminal/table.ts']) {
   void t.test(path, async (t) => {
     const { status, stdout } = await runFile(path);
-    t.match(stdout, /table\.test\.js/, 'that test has run', { stdout });
+    t.match(stdout, /^ok +\[1\/1\] test\/lib\/terminal\/table\.test\.ts: /m, 'that test has run', { stdout });
     t.notMatch(stdout, /not ok|output\.test/, 'and no other');
     t.equal(status, 0);
   });
@@ -20,7 +20,7 @@ for (const [paths, message] of [
   [[], /name a test, for example: npm run test:file/],
   [['test/none.test.ts'], /there is no file test\/none\.test\.ts/],
   [['README.md'], /README\.md is not a test, and there is none at its mirrored path/],
-  [['src/cli.ts'], /src\/cli\.ts is not a test/],
+  [['src/commands/command.ts'], /src\/commands\/command\.ts is not a test/],
 ] as const) {
   void t.test(`refused: ${paths.join() || 'nothing'}`, async (t) => {
     const { status, stderr } = await runFile(...paths);
