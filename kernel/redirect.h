@@ -130,6 +130,11 @@ static inline bool mpu_redirect_used(void)
 	return false;
 }
 
+static inline bool mpu_redirect_silenced(void)
+{
+	return false;
+}
+
 static inline void mpu_redirect_drain(void)
 {
 }
