@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/** What the figures of bench/translation-latency must hold; docs/netlink.md tells why, and for which callers. */
+/** Limits for the figures of bench/translation-latency; docs/netlink.md gives the reason and the callers they hold for. */
 
 /** Bounds by the name of a figure. */
 const LIMITS: Record<string, { most?: number; least?: number }> = {

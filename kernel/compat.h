@@ -108,7 +108,7 @@ static inline unsigned long mpu_ftrace_argument(const struct pt_regs *regs, unsi
 #define MPU_FTRACE_RECURSION_SAFE FTRACE_OPS_FL_RECURSION_SAFE
 #endif
 
-/* Where this flag is not, ftrace can be switched off under a callback: ftrace_on.h. */
+/* Without this flag ftrace can be switched off under a callback: ftrace_on.h. */
 #ifdef HAS_FTRACE_OPS_FL_PERMANENT
 #define MPU_FTRACE_PERMANENT FTRACE_OPS_FL_PERMANENT
 #else

@@ -204,7 +204,7 @@ static void in_container(void *argument)
 	}
 }
 
-/* Where every id of the list is that of a process that the caller sees. */
+/* A list whose ids all belong to processes that the caller sees. */
 static void in_large_container(void *unused)
 {
 	struct client client;

@@ -117,7 +117,7 @@ int place_namespace(const char *path)
 }
 
 /*
- * A file system of its own, read-only before anybody else sees it: the kernel then refuses to open
+ * A file system of its own, read-only before a container sees it: the kernel then refuses to open
  * the link for writing through the file (BPF_OBJ_GET), with which a container that has CAP_BPF
  * could replace its program. It lasts as long as the file is mounted anywhere.
  */
